@@ -1,0 +1,33 @@
+// Package deps pins the modules until their users exist.
+package deps
+
+import (
+	_ "github.com/anchore/grype/grype"
+	_ "github.com/anchore/grype/grype/db/v6/distribution"
+	_ "github.com/anchore/grype/grype/db/v6/installation"
+	_ "github.com/anchore/grype/grype/matcher"
+	_ "github.com/anchore/grype/grype/vex"
+	_ "github.com/anchore/syft/syft"
+	_ "github.com/anchore/syft/syft/format/cyclonedxjson"
+	_ "github.com/anchore/syft/syft/format/spdxjson"
+	_ "github.com/anchore/syft/syft/format/syftjson"
+	_ "github.com/cilium/ebpf"
+	_ "github.com/cilium/ebpf/btf"
+	_ "github.com/cilium/ebpf/link"
+	_ "github.com/cilium/ebpf/ringbuf"
+	_ "github.com/google/go-containerregistry/pkg/registry"
+	_ "github.com/google/go-containerregistry/pkg/v1/empty"
+	_ "github.com/google/go-containerregistry/pkg/v1/layout"
+	_ "github.com/google/go-containerregistry/pkg/v1/mutate"
+	_ "github.com/google/go-containerregistry/pkg/v1/remote"
+	_ "github.com/google/go-containerregistry/pkg/v1/tarball"
+	_ "github.com/moby/moby/client"
+	_ "github.com/openvex/go-vex/pkg/vex"
+	_ "github.com/package-url/packageurl-go"
+	_ "github.com/santhosh-tekuri/jsonschema/v6"
+	_ "go.yaml.in/yaml/v3"
+	_ "golang.org/x/sync/errgroup"
+	_ "golang.org/x/sys/unix"
+	_ "golang.org/x/term"
+	_ "modernc.org/sqlite"
+)

@@ -1,0 +1,49 @@
+// Package record keeps one image's run on disk: what was analysed, what is in
+// it and what was seen of it. Everything that vexxy says about an image is a
+// function of its record.
+package record
+
+import (
+	"time"
+
+	"github.com/vexxy/action/internal/evidence"
+	"github.com/vexxy/action/internal/inventory"
+	"github.com/vexxy/action/internal/subject"
+)
+
+// Schema is the version of the record's layout.
+const Schema = 1
+
+// Record is one image's run.
+type Record struct {
+	Run       Run
+	Subject   subject.Subject
+	Inventory inventory.Inventory
+	Evidence  evidence.Evidence
+	// SBOM is the image's SBOM as Syft JSON.
+	SBOM []byte
+	// Digest is the SHA-256 over the names and digests of the record's files,
+	// as "sha256:…"; set by Write and Read.
+	Digest string
+}
+
+// Run identifies the run and holds the inputs that the judgement depends on.
+type Run struct {
+	Schema     int       `json:"schema"`
+	ID         string    `json:"id"`
+	Version    string    `json:"version"` // of vexxy
+	StartedAt  time.Time `json:"started_at"`
+	FinishedAt time.Time `json:"finished_at"`
+	// Settings are the effective inputs by name, secrets left out.
+	Settings map[string]string `json:"settings"`
+	// Timings are the run's steps in the order of their start.
+	Timings []Timing `json:"timings"`
+}
+
+// Timing is one step of the run.
+type Timing struct {
+	Step  string    `json:"step"`
+	Start time.Time `json:"start"`
+	End   time.Time `json:"end"`
+	Error string    `json:"error,omitempty"`
+}
