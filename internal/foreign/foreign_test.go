@@ -19,7 +19,7 @@ var sinks = map[string]struct {
 }{
 	"line":     {foreign.Text.Line, regexp.MustCompile(`^ *::|##\[`)},
 	"terminal": {foreign.Text.Terminal, regexp.MustCompile(`^ *::|##\[`)},
-	"markdown": {foreign.Text.Markdown, regexp.MustCompile("[<>|`*_\\[\\]{}~!$@\"'\\\\^%]|://|(?i:www\\.)|#[^0-9]|GH-[0-9]|^[-+=/ ]|^[0-9]+[.)]")},
+	"markdown": {foreign.Text.Markdown, regexp.MustCompile("[<>|`*_\\[\\]{}~!$@\"'\\\\^%]|://|(?i:www\\.)|#[^0-9]|GH-[0-9]|^[-+=/ ]|^[0-9]{1,9}[.)]")},
 	"code":     {foreign.Text.Code, regexp.MustCompile("^[^`]|[^`]$|.`.|\\||<!")},
 	"html":     {foreign.Text.HTML, regexp.MustCompile("[<>\"'`]|&[^#]")},
 	"data":     {foreign.Text.WorkflowData, regexp.MustCompile(`^ *::|%[^2]|%2[^5]`)},
