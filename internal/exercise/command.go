@@ -1,0 +1,102 @@
+package exercise
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os/exec"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// maxOutput is how many bytes of a command's output are kept: its end.
+const maxOutput = 2 << 10
+
+// killDelay is how long a cancelled test command may take to end before its
+// pipes are closed.
+const killDelay = 3 * time.Second
+
+// exec runs the plan's command in the workload.
+func (p Plan) exec(ctx context.Context, t Target) (bool, string) {
+	ctx, cancel := p.bounded(ctx)
+	defer cancel()
+	code, out, err := t.Exec(ctx, p.ExecCommand)
+	switch {
+	case err != nil && context.Cause(ctx) != nil:
+		return false, context.Cause(ctx).Error()
+	case err != nil:
+		return false, err.Error()
+	}
+	return code == 0, outcome(code, out)
+}
+
+// test runs the test command on this host, in a process group of its own that
+// is killed as a whole when the context ends. The command finds the workload
+// by VEXXY_HOST, VEXXY_PORT and VEXXY_URL.
+func (p Plan) test(ctx context.Context, t Target) (bool, string) {
+	ctx, cancel := p.bounded(ctx)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "/bin/sh", "-c", p.TestCommand)
+	cmd.Dir = p.Dir
+	cmd.Env = append(append([]string{}, p.Environ...), t.Env()...)
+	cmd.Env = append(cmd.Env, addressEnv(t)...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	cmd.WaitDelay = killDelay
+	var out tail
+	cmd.Stdout, cmd.Stderr = &out, &out
+	err := cmd.Run()
+	var exit *exec.ExitError
+	switch {
+	case context.Cause(ctx) != nil:
+		return false, context.Cause(ctx).Error()
+	case errors.As(err, &exit):
+		return false, outcome(exit.ExitCode(), out.String())
+	case err != nil:
+		return false, err.Error()
+	}
+	return true, outcome(0, "")
+}
+
+func addressEnv(t Target) []string {
+	if t.Address() == "" {
+		return nil
+	}
+	env := []string{"VEXXY_HOST=" + t.Address()}
+	if ports := t.Ports(); len(ports) > 0 {
+		port := strconv.Itoa(ports[0])
+		env = append(env, "VEXXY_PORT="+port, "VEXXY_URL=http://"+net.JoinHostPort(t.Address(), port))
+	}
+	return env
+}
+
+// bounded applies the plan's limit for one command.
+func (p Plan) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	if p.TestTimeout <= 0 {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeoutCause(ctx, p.TestTimeout, fmt.Errorf("not done after %s", p.TestTimeout))
+}
+
+func outcome(code int, out string) string {
+	if out = strings.TrimSpace(out); code == 0 || out == "" {
+		return fmt.Sprintf("exit code %d", code)
+	}
+	return fmt.Sprintf("exit code %d: %s", code, out)
+}
+
+// tail keeps the last maxOutput bytes written to it.
+type tail struct{ b []byte }
+
+func (t *tail) Write(p []byte) (int, error) {
+	t.b = append(t.b, p...)
+	if len(t.b) > maxOutput {
+		t.b = append(t.b[:0], t.b[len(t.b)-maxOutput:]...)
+	}
+	return len(p), nil
+}
+
+func (t *tail) String() string { return string(t.b) }
