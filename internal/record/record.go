@@ -22,6 +22,9 @@ type Record struct {
 	Evidence  evidence.Evidence
 	// SBOM is the image's SBOM as Syft JSON.
 	SBOM []byte
+	// Raw holds what an engine saw in its own form, by file name (letters,
+	// digits, dots, dashes and underscores). Nothing is judged by it.
+	Raw map[string][]byte
 	// Digest is the SHA-256 over the names and digests of the record's files,
 	// as "sha256:…"; set by Write and Read.
 	Digest string
