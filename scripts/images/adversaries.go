@@ -1,0 +1,6 @@
+package main
+
+// adversaries are images that make observation hard.
+func adversaries() []fixture {
+	return nil
+}

@@ -1,0 +1,3 @@
+/* libspare: installed, never loaded. */
+int spare(void);
+int spare(void) { return 42; }
