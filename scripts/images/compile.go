@@ -5,7 +5,15 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 )
+
+// muslLoader is where Debian's musl package puts the loader, which is the
+// whole of the C library.
+var muslLoader = map[string]string{
+	"amd64": "/lib/ld-musl-x86_64.so.1",
+	"arm64": "/lib/ld-musl-aarch64.so.1",
+}[runtime.GOARCH]
 
 // compile builds a C file of testdata/images/src and adds the program.
 func (s *store) compile(ctx context.Context, t *tree, to, compiler, source string, flags ...string) error {
@@ -68,7 +76,10 @@ func (s *store) npmInstall(ctx context.Context, t *tree, to string, packages ...
 		return err
 	}
 	os.RemoveAll(filepath.Join(modules, ".bin"))
-	return t.copyDir(to+"/node_modules", modules)
+	if err := t.copyDir(to+"/node_modules", modules); err != nil {
+		return err
+	}
+	return t.hold()
 }
 
 // servePlain is serve for Debian's own C library.
@@ -85,9 +96,35 @@ func serveStatic(to string) layer {
 	}}
 }
 
-// serveMusl is serve for musl, dynamically linked.
-func serveMusl() layer {
-	return files{"serve musl", func(ctx context.Context, s *store, t *tree) error {
-		return s.compile(ctx, t, "/usr/local/bin/serve", "musl-gcc", "serve.c")
-	}}
+// greetings is a server of musl in its parts.
+type greetings struct{ loader, serve, greet, spare []byte }
+
+// greetings builds a server that is linked with libgreet, which it finds in
+// lib, and libspare, with which nothing is linked.
+func (s *store) greetings(ctx context.Context, lib string) (greetings, error) {
+	var g greetings
+	dir, err := os.MkdirTemp(s.cachePath(""), "cc-")
+	if err != nil {
+		return g, err
+	}
+	defer os.RemoveAll(dir)
+	at := func(name string) string { return filepath.Join(dir, name) }
+	src := func(name string) string { return s.path("testdata/images/src/" + name) }
+	for _, args := range [][]string{
+		{"-shared", "-fPIC", "-Wl,-soname,libgreet.so.1", "-o", at("libgreet.so.1"), src("greet.c")},
+		{"-shared", "-fPIC", "-Wl,-soname,libspare.so.1", "-o", at("libspare.so.1"), src("spare.c")},
+		{"-DGREETING", "-o", at("serve"), src("serve.c"), at("libgreet.so.1"), "-Wl,-rpath," + lib},
+	} {
+		if err := s.command(ctx, dir, nil, append([]string{"musl-gcc", "-O2"}, args...)...); err != nil {
+			return g, fmt.Errorf("compiling the greeting server: %w", err)
+		}
+	}
+	for name, to := range map[string]*[]byte{
+		muslLoader: &g.loader, at("serve"): &g.serve, at("libgreet.so.1"): &g.greet, at("libspare.so.1"): &g.spare,
+	} {
+		if *to, err = os.ReadFile(name); err != nil {
+			return g, fmt.Errorf("reading the greeting server: %w", err)
+		}
+	}
+	return g, nil
 }

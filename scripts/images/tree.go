@@ -42,6 +42,22 @@ func (t *tree) copy(name string, mode int64, source string) error {
 	return nil
 }
 
+// hold reads the files that are still to be copied, so that they may go.
+func (t *tree) hold() error {
+	for i := range t.entries {
+		e := &t.entries[i]
+		if e.source == "" {
+			continue
+		}
+		data, err := os.ReadFile(e.source)
+		if err != nil {
+			return fmt.Errorf("adding %s: %w", e.header.Name, err)
+		}
+		e.source, e.data = "", data
+	}
+	return nil
+}
+
 // dir adds an empty directory.
 func (t *tree) dir(name string, mode int64) {
 	t.add(entry{header: tar.Header{Typeflag: tar.TypeDir, Name: name, Mode: mode}})
