@@ -51,14 +51,14 @@ var hostileNames = []string{
 	"\xff\xfe not text", "caf\xe9", "\u202etxt.exe", "\u200bzero width", "trailing ", "control\x01\x02",
 }
 
-// hostileTree is those names as files, a name of 255 bytes and a path just
-// below the kernel's limit of 4,096 bytes.
+// hostileTree is those names as files, a name of 255 bytes and a path of 3,974,
+// which Docker, that unpacks it below a path of its own, can just bear.
 func hostileTree(ctx context.Context, s *store, t *tree) error {
 	for i, name := range hostileNames {
 		t.file("/hostile/"+name, 0o644, fmt.Appendf(nil, "%d\n", i))
 	}
 	t.file("/hostile/"+strings.Repeat("n", 255), 0o644, nil)
-	t.file("/hostile/"+strings.Repeat(strings.Repeat("p", 250)+"/", 15)+strings.Repeat("e", 250), 0o644, nil)
+	t.file("/hostile/"+strings.Repeat(strings.Repeat("p", 250)+"/", 15)+strings.Repeat("e", 200), 0o644, nil)
 	if err := s.compile(ctx, t, hostileProgram, "gcc", "true.c"); err != nil {
 		return err
 	}
