@@ -8,7 +8,31 @@ import (
 
 	"github.com/vexxy/action/internal/evidence"
 	"github.com/vexxy/action/internal/inventory"
+	"github.com/vexxy/action/internal/record"
 )
+
+// Judge decides every finding of a record. It depends on nothing else: equal
+// records give equal judgements, whatever the order of their parts.
+func Judge(r record.Record) Judgement {
+	facts := factsOf(r)
+	checks := evidence.Sufficiency(r.Evidence, facts)
+	c := court{
+		record:     r,
+		sufficient: evidence.Sufficient(checks),
+		seen:       newSeen(r.Evidence.Observations, r.Inventory.HardLinks),
+	}
+	c.examine()
+	assessments := c.assess()
+	c.describe(assessments, checks)
+	return Judgement{
+		Assessments: assessments,
+		Checks:      checks,
+		Sufficient:  c.sufficient,
+		Confidence:  evidence.Grade(r.Evidence, checks),
+		Summary:     summarise(assessments),
+		Observed:    c.observed(),
+	}
+}
 
 // Status is an OpenVEX status.
 type Status string
@@ -33,6 +57,13 @@ const (
 	ReasonInArchive    Reason = "in-archive"   // under_investigation: inside an archive that was opened
 	ReasonOpaque       Reason = "opaque"       // under_investigation: file names cannot be matched
 	ReasonFixed        Reason = "fixed"        // fixed: the distribution's record says so
+	// ReasonUnidentified is under_investigation: the package, or another one
+	// with the same vulnerability, has no package URL with a version by which a
+	// consumer could tell it apart.
+	ReasonUnidentified Reason = "unidentified"
+	// ReasonSource is under_investigation: the package shares the name of its
+	// source package with others that are not cleared.
+	ReasonSource Reason = "source"
 )
 
 // Assessment is the verdict on one vulnerability in one package URL. It stands
@@ -41,10 +72,12 @@ type Assessment struct {
 	// Vulnerability is the CVE where there is one, else the identifier matched.
 	Vulnerability string   `json:"vulnerability"`
 	Aliases       []string `json:"aliases,omitempty"`
-	// PURL is the package URL without qualifiers.
+	// PURL is the package URL without qualifiers and subpath; empty when the
+	// package has none with a version.
 	PURL string `json:"purl"`
 	// SubcomponentPURLs are all spellings under which consumers look for it,
-	// without qualifiers, PURL first.
+	// without qualifiers, PURL first. No two assessments of one vulnerability
+	// share one.
 	SubcomponentPURLs []string `json:"subcomponent_purls"`
 	PackageIDs        []string `json:"package_ids"`
 	PackageName       string   `json:"package"`

@@ -1,0 +1,94 @@
+package consume
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/anchore/grype/grype/match"
+	"github.com/anchore/grype/grype/pkg"
+	"github.com/anchore/grype/grype/vex"
+	"github.com/anchore/grype/grype/vulnerability"
+	"github.com/anchore/syft/syft/source"
+
+	"github.com/vexxy/action/internal/record"
+)
+
+// grype gives the document and the record's findings to Grype's own library
+// and lists what it moves to the ignored matches.
+func grype(ctx context.Context, document []byte, r record.Record, img image) ([]Finding, error) {
+	if err := context.Cause(ctx); err != nil {
+		return nil, err
+	}
+	path, remove, err := keep(document)
+	if err != nil {
+		return nil, err
+	}
+	defer remove()
+	processor, err := vex.NewProcessor(vex.ProcessorOptions{Documents: []string{path}})
+	if err != nil {
+		return nil, err
+	}
+	matches := matchesOf(r)
+	_, ignored, err := processor.ApplyVEX(&pkg.Context{Source: describe(r, img)}, &matches, nil)
+	if err != nil {
+		return nil, err
+	}
+	suppressed := make([]Finding, len(ignored))
+	for i, m := range ignored {
+		suppressed[i] = Finding{m.Vulnerability.ID, string(m.Package.ID)}
+	}
+	return suppressed, nil
+}
+
+// keep writes the document to a file, since Grype reads nothing else.
+func keep(document []byte) (path string, remove func(), err error) {
+	dir, err := os.MkdirTemp("", "vexxy-consume-")
+	if err != nil {
+		return "", nil, fmt.Errorf("making directory for the document: %w", err)
+	}
+	path = filepath.Join(dir, "vex.openvex.json")
+	if err := os.WriteFile(path, document, 0o600); err != nil {
+		os.RemoveAll(dir)
+		return "", nil, fmt.Errorf("writing the document: %w", err)
+	}
+	return path, func() { os.RemoveAll(dir) }, nil
+}
+
+// describe is the image as Grype's source describes it.
+func describe(r record.Record, img image) *source.Description {
+	m := source.ImageMetadata{
+		UserInput: r.Subject.Requested, ID: r.Subject.ConfigDigest, ManifestDigest: r.Subject.ManifestDigest,
+		Architecture: r.Subject.Platform.Architecture, OS: r.Subject.Platform.OS,
+	}
+	if r.Subject.Tag != "" {
+		m.Tags = []string{r.Subject.Repository + ":" + r.Subject.Tag}
+	}
+	if img.digest != "" {
+		m.RepoDigests = []string{img.repository + "@" + img.digest}
+	}
+	return &source.Description{Name: r.Subject.Repository, Version: img.digest, Metadata: m}
+}
+
+// matchesOf makes Grype's matches of the record's findings.
+func matchesOf(r record.Record) match.Matches {
+	packages := make(map[string]pkg.Package, len(r.Inventory.Packages))
+	for i := range r.Inventory.Packages {
+		p := &r.Inventory.Packages[i]
+		packages[p.ID] = pkg.Package{ID: pkg.ID(p.ID), Name: p.Name, Version: p.Version, PURL: p.PURL}
+	}
+	matches := match.NewMatches()
+	for i := range r.Inventory.Findings {
+		f := &r.Inventory.Findings[i]
+		p, known := packages[f.PackageID]
+		if !known {
+			p = pkg.Package{ID: pkg.ID(f.PackageID)}
+		}
+		matches.Add(match.Match{
+			Vulnerability: vulnerability.Vulnerability{Reference: vulnerability.Reference{ID: f.ID, Namespace: f.Namespace}},
+			Package:       p,
+		})
+	}
+	return matches
+}

@@ -1,0 +1,161 @@
+package evidence
+
+import (
+	"fmt"
+	"strings"
+)
+
+// attached is E1: the sensor was there before the first process of the
+// workload and until the window's end.
+func attached(e Evidence) result {
+	h := e.Health
+	remedy := "run vexxy doctor: the sensor must be attached before the container starts and must not end before the window does"
+	switch {
+	case len(h.Programs) == 0:
+		return result{false, "no sensor program was attached", remedy}
+	case h.AttachedAt.IsZero():
+		return result{false, "the time of attachment is not known", remedy}
+	case h.FirstExecAt.IsZero():
+		return result{false, "the workload's first process was not seen", remedy}
+	case h.DetachedAt.IsZero():
+		return result{false, "the time of detachment is not known", remedy}
+	case !h.AttachedAt.Before(h.FirstExecAt):
+		return result{false, fmt.Sprintf("attached %s after the first process", h.AttachedAt.Sub(h.FirstExecAt)), remedy}
+	case e.Window.End.IsZero() || h.DetachedAt.Before(e.Window.End):
+		return result{false, fmt.Sprintf("detached %s before the window's end", e.Window.End.Sub(h.DetachedAt)), remedy}
+	case h.FirstExecAt.After(e.Window.End):
+		return result{false, "the first process came after the window's end", remedy}
+	}
+	return result{true, fmt.Sprintf("attached %s before the first process, detached %s after the window's end",
+		h.FirstExecAt.Sub(h.AttachedAt), h.DetachedAt.Sub(e.Window.End)), ""}
+}
+
+// lossless is E2: nothing was lost that the sensor knows of.
+func lossless(e Evidence) result {
+	h, l := e.Health, e.Health.Lost
+	remedy := "run again; where a burst of files is the cause, give the machine more memory or let the workload start alone"
+	counters := []struct {
+		name  string
+		count uint64
+	}{
+		{"ring", l.Ring}, {"map", l.Map}, {"vanished", l.Vanish},
+		{"path", l.Path}, {"decode", l.Decode}, {"unknown", l.Unknown},
+	}
+	var lost []string
+	for _, c := range counters {
+		if c.count != 0 { // each by itself: a sum could wrap around
+			lost = append(lost, fmt.Sprintf("%s %d", c.name, c.count))
+		}
+	}
+	switch {
+	case len(h.Programs) == 0:
+		return result{false, "no sensor program was there to count", remedy}
+	case len(lost) > 0:
+		return result{false, "lost events: " + strings.Join(lost, ", "), remedy}
+	case len(h.Errors) > 0:
+		return result{false, fmt.Sprintf("%d sensor errors, the first: %s", len(h.Errors), short(h.Errors[0])), remedy}
+	}
+	return result{true, "0 lost events, 0 sensor errors", ""}
+}
+
+// canary is E3: the numbered files that the helper opened inside the workload's
+// control group all arrived, before the first exec, in the middle and at the
+// end.
+func canary(e Evidence) result {
+	remedy := "run vexxy doctor: the sensor did not deliver its own test events"
+	var parts []string
+	stages := map[string]bool{}
+	ok, order := true, []string{"start", "middle", "end"}
+	last := e.Health.AttachedAt
+	for _, c := range e.Health.Canaries {
+		part := fmt.Sprintf("%s %d/%d", short(c.Stage), c.Seen, c.Opened)
+		if c.Error != "" {
+			part += " (" + short(c.Error) + ")"
+		}
+		parts = append(parts, part)
+		if c.Error != "" || c.Opened <= 0 || c.Seen != c.Opened || c.At.IsZero() || c.At.Before(last) {
+			ok = false
+		}
+		last = c.At
+		stages[c.Stage] = true
+		// The stages come in their order, each at least once.
+		if len(stages) > len(order) || !stages[order[len(stages)-1]] {
+			ok = false
+		}
+	}
+	switch {
+	case len(parts) == 0:
+		return result{false, "not measured", remedy}
+	case !ok || len(stages) != len(order):
+		return result{false, "seen/opened: " + strings.Join(parts, ", "), remedy}
+	case last.After(e.Health.DetachedAt):
+		return result{false, "the last canary came after the sensor was detached", remedy}
+	}
+	return result{true, "seen/opened: " + strings.Join(parts, ", "), ""}
+}
+
+// coveredWays are the words, in Blind.What, for ways around the sensor whose
+// use takes nothing away from the evidence. There are none: the sensor counts
+// only what it could not attribute.
+var coveredWays = [...]string{}
+
+// covered is E8: no way around the sensor was used, and nothing was executed
+// that is no file of the image.
+func covered(e Evidence) result {
+	remedy := "the workload reached files by a way that cannot be attributed to packages; see the record's observations, and run it without that feature if it has a switch for it"
+	var ways []string
+	for _, b := range e.Health.Blind {
+		known := false
+		for _, w := range coveredWays {
+			known = known || b.What == w
+		}
+		if b.Count == 0 || known {
+			continue
+		}
+		way := fmt.Sprintf("%s %d", short(b.What), b.Count)
+		if b.Detail != "" {
+			way += " (" + short(b.Detail) + ")"
+		}
+		ways = append(ways, way)
+	}
+	foreign, example := 0, ""
+	for _, o := range e.Observations {
+		if o.Foreign && o.has(Exec, Interp) {
+			if foreign == 0 || string(o.Path) < example {
+				example = string(o.Path)
+			}
+			foreign++
+		}
+	}
+	if foreign > 0 {
+		ways = append(ways, fmt.Sprintf("%d executed files that the image does not have (%s)", foreign, short(example)))
+	}
+	switch {
+	case len(e.Health.Programs) == 0:
+		return result{false, "no sensor program was there to count", remedy}
+	case len(ways) > 0:
+		return result{false, strings.Join(ways, ", "), remedy}
+	}
+	return result{true, "none used", ""}
+}
+
+// has reports whether the file was used in one of the given ways.
+func (o Observation) has(kinds ...Kind) bool {
+	for _, k := range o.Kinds {
+		for _, want := range kinds {
+			if k == want {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// profile is E9: a finished Kubescape profile. Evidence has no field for one
+// yet, so that nothing but the embedded engine's evidence passes.
+func profile(e Evidence) result {
+	if e.Engine == Embedded {
+		return result{true, "no profile: the embedded engine has none", ""}
+	}
+	return result{false, "no completed profile in the evidence", "use the embedded engine"}
+}

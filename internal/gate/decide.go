@@ -1,0 +1,144 @@
+package gate
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/vexxy/action/internal/evidence"
+	"github.com/vexxy/action/internal/fault"
+	"github.com/vexxy/action/internal/foreign"
+	"github.com/vexxy/action/internal/inventory"
+	"github.com/vexxy/action/internal/judge"
+)
+
+// Decision is what a policy says of a judgement.
+type Decision struct {
+	Verdict Verdict `json:"verdict"`
+	// Code is the exit code that the verdict asks for.
+	Code fault.Code `json:"code"`
+	// Causes say in words everything that speaks against passing, in the order
+	// of its weight. It is empty for a pass.
+	Causes []string `json:"causes"`
+	// Counts are the vulnerabilities that count, by their worst severity: the
+	// affected ones, or all that are not fixed when the evidence is
+	// insufficient. Limits of single severities and the total are held against
+	// them.
+	Counts map[inventory.Severity]int `json:"counts"`
+	// Counted is their number at or above the policy's lowest severity, which
+	// is held against the policy's Max.
+	Counted int `json:"counted"`
+}
+
+// Decide holds the judgement against the policy.
+//
+// With insufficient evidence the verdict is inconclusive whatever the numbers
+// say, and the numbers are those of all findings, so that a workload which
+// spoils its evidence gains nothing. WarnOnInconclusive and WarnOnly change
+// the code and never the verdict.
+func Decide(p Policy, j judge.Judgement) Decision {
+	sufficient := j.Sufficient && evidence.Sufficient(j.Checks)
+	d := Decision{Causes: []string{}, Counts: count(p, j.Assessments, sufficient)}
+	for severity, n := range d.Counts {
+		if p.counts(severity) {
+			d.Counted += n
+		}
+	}
+	exceeded := p.exceeded(d, sufficient)
+	switch {
+	case !sufficient:
+		d.Verdict, d.Code = VerdictInconclusive, fault.Inconclusive
+		d.Causes = append(d.Causes, insufficient(j.Checks))
+		if p.WarnOnInconclusive {
+			d.Code = fault.Pass
+		}
+	case len(exceeded) > 0:
+		d.Verdict, d.Code = VerdictFail, fault.GateFailed
+		if p.WarnOnly {
+			d.Code = fault.Pass
+		}
+	default:
+		d.Verdict, d.Code = VerdictPass, fault.Pass
+	}
+	d.Causes = append(d.Causes, exceeded...)
+	return d
+}
+
+// count counts each vulnerability once, by its worst severity.
+func count(p Policy, assessments []judge.Assessment, sufficient bool) map[inventory.Severity]int {
+	worst := map[string]int{}
+	for i := range assessments {
+		a := &assessments[i]
+		switch {
+		case a.Status == judge.Fixed, sufficient && a.Status != judge.Affected:
+			continue
+		case p.OnlyFixed && len(a.FixVersions) == 0 && a.FixState != "fixed":
+			continue
+		}
+		rank := severityRank(a.Severity)
+		if known, ok := worst[a.Vulnerability]; !ok || rank < known {
+			worst[a.Vulnerability] = rank
+		}
+	}
+	counts := make(map[inventory.Severity]int, len(inventory.Severities))
+	for _, s := range inventory.Severities {
+		counts[s] = 0
+	}
+	for _, rank := range worst {
+		counts[inventory.Severities[rank]]++
+	}
+	return counts
+}
+
+// severityRank is a severity's place, worst first; a word that is none counts
+// as unknown.
+func severityRank(s inventory.Severity) int {
+	if i := slices.Index(inventory.Severities, s); i >= 0 {
+		return i
+	}
+	return len(inventory.Severities) - 1
+}
+
+// counts reports whether a severity counts towards Max. A policy with a lowest
+// severity that is no severity counts all.
+func (p Policy) counts(s inventory.Severity) bool {
+	lowest := slices.Index(inventory.Severities, p.FailOn)
+	return lowest < 0 || severityRank(s) <= lowest
+}
+
+// exceeded says which limits are exceeded.
+func (p Policy) exceeded(d Decision, sufficient bool) []string {
+	what := "affected vulnerabilities"
+	if !sufficient {
+		what = "vulnerabilities not cleared"
+	}
+	var causes []string
+	if p.Max != Unlimited && d.Counted > max(p.Max, 0) {
+		floor := ""
+		if slices.Contains(inventory.Severities, p.FailOn) {
+			floor = fmt.Sprintf(" of severity %s or worse", p.FailOn)
+		}
+		causes = append(causes, fmt.Sprintf("%d %s%s, %d allowed", d.Counted, what, floor, max(p.Max, 0)))
+	}
+	for _, s := range inventory.Severities {
+		limit, limited := p.MaxBySeverity[s]
+		if limited && limit != Unlimited && d.Counts[s] > max(limit, 0) {
+			causes = append(causes, fmt.Sprintf("%d %s of severity %s, %d allowed", d.Counts[s], what, s, max(limit, 0)))
+		}
+	}
+	return causes
+}
+
+// insufficient names the checks that did not hold.
+func insufficient(checks []evidence.Check) string {
+	var failed []string
+	for _, c := range checks {
+		if c.Applies && !c.OK {
+			failed = append(failed, fmt.Sprintf("%s (%s)", c.ID, foreign.Text(c.Measured).Line(160)))
+		}
+	}
+	if len(failed) == 0 {
+		return "the evidence is insufficient: not all checks were made"
+	}
+	return "the evidence is insufficient: " + strings.Join(failed, ", ")
+}

@@ -1,0 +1,54 @@
+package judge
+
+import (
+	"strings"
+
+	packageurl "github.com/package-url/packageurl-go"
+)
+
+// purlKey is what go-vex compares of two package URLs once qualifiers are
+// gone: it never looks at the subpath
+// (https://github.com/openvex/go-vex/blob/v0.2.9/pkg/vex/vex.go, PurlMatches).
+type purlKey struct{ kind, namespace, name, version string }
+
+// bare gives a package URL without qualifiers and subpath in its canonical
+// spelling, and its key. It is not ok when a consumer could read the result as
+// anything but this one version of this one package: the statement would then
+// match nothing, or too much.
+func bare(purl string) (string, purlKey, bool) {
+	p, err := packageurl.FromString(purl)
+	if err != nil || p.Version == "" || p.Name == "" {
+		return "", purlKey{}, false
+	}
+	return spell(keyOf(p))
+}
+
+// spell writes a key as a package URL and makes sure that reading it again
+// gives the same key.
+func spell(k purlKey) (string, purlKey, bool) {
+	s := packageurl.NewPackageURL(k.kind, k.namespace, k.name, k.version, nil, "").ToString()
+	again, err := packageurl.FromString(s)
+	if err != nil || keyOf(again) != k || k.version == "" {
+		return "", purlKey{}, false
+	}
+	return s, k, true
+}
+
+func keyOf(p packageurl.PackageURL) purlKey {
+	return purlKey{p.Type, p.Namespace, p.Name, p.Version}
+}
+
+// stdlib reports whether the key is Go's standard library, which some tools
+// write with a v before the version and some without.
+func (k purlKey) stdlib() bool {
+	return k.kind == packageurl.TypeGolang && k.namespace == "" && k.name == "stdlib"
+}
+
+// identity is the key under which instances of one package are one: the two
+// spellings of Go's standard library are the same software.
+func (k purlKey) identity() purlKey {
+	if k.stdlib() {
+		k.version = strings.TrimPrefix(k.version, "v")
+	}
+	return k
+}

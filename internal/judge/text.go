@@ -1,0 +1,124 @@
+package judge
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/vexxy/action/internal/evidence"
+	"github.com/vexxy/action/internal/foreign"
+)
+
+// maxText is the largest text of an assessment, in bytes.
+const maxText = 480
+
+// describe gives every assessment its text. Texts name no package, so that
+// statements which differ in nothing else can be one.
+func (c *court) describe(assessments []Assessment, checks []evidence.Check) {
+	claim := c.claim(checks)
+	missing := missing(checks)
+	for i := range assessments {
+		a := &assessments[i]
+		var text string
+		switch a.Reason {
+		case ReasonNotObserved:
+			text = claim
+		case ReasonInsufficient:
+			text = missing
+		case ReasonObserved:
+			text = action(a) + " " + sighting(a.Seen)
+		default:
+			text = open(a)
+		}
+		a.Text = foreign.Text(text).Line(maxText)
+	}
+}
+
+// claim is the bounded claim of not_affected statements.
+func (c *court) claim(checks []evidence.Check) string {
+	e := c.record.Evidence
+	exercise := "no exercise"
+	if len(e.Exercise) > 0 {
+		kinds := make([]string, len(e.Exercise))
+		for i, x := range e.Exercise {
+			kinds[i] = x.Kind
+		}
+		slices.Sort(kinds)
+		exercise = "exercise " + strings.Join(slices.Compact(kinds), ", ") + " passed"
+	}
+	return fmt.Sprintf("No file of the package was used in %.0f s (%s, ready by %s, confidence %s). Not observed is bounded by this workload. Record %s",
+		e.Window.Seconds(), foreign.Text(exercise).Line(80), e.Workload.ReadyBy, evidence.Grade(e, checks), digestText(c.record.Digest))
+}
+
+func digestText(digest string) string {
+	if digest == "" {
+		return "not written"
+	}
+	return foreign.Text(digest).Line(71)
+}
+
+// missing says which checks did not hold.
+func missing(checks []evidence.Check) string {
+	var failed []string
+	remedy := ""
+	for _, c := range checks {
+		if !c.Applies || c.OK {
+			continue
+		}
+		failed = append(failed, fmt.Sprintf("%s (%s)", c.ID, foreign.Text(c.Measured).Line(100)))
+		if remedy == "" {
+			remedy = c.Remedy
+		}
+	}
+	text := "The evidence is insufficient: " + foreign.Text(strings.Join(failed, ", ")).Line(300) + "."
+	if remedy != "" {
+		text += " What would settle it: " + remedy
+	}
+	return text
+}
+
+// action says what to do about a vulnerability that was reached.
+func action(a *Assessment) string {
+	if len(a.FixVersions) > 0 {
+		return "Upgrade to " + foreign.Text(strings.Join(a.FixVersions, " or ")).Line(100) + "."
+	}
+	switch a.FixState {
+	case "wont-fix":
+		return "The maintainers will not fix it: replace the package or keep its input trusted."
+	case "not-fixed":
+		return "No fixed version exists yet: keep the package's input trusted and watch for one."
+	}
+	return "No fixed version is known: keep the package's input trusted and watch for one."
+}
+
+// sighting says what was seen.
+func sighting(s *Sighting) string {
+	if s == nil {
+		return ""
+	}
+	text := fmt.Sprintf("Seen: %s (%s) by %s in %s", foreign.Text(s.Path).Line(160), foreign.Text(kindsText(s.Kinds)).Line(24),
+		foreign.Text(s.Process).Line(24), foreign.Text(s.Phase).Line(16))
+	if s.Files > 1 {
+		text += fmt.Sprintf(", and %d more files", s.Files-1)
+	}
+	return text
+}
+
+// open says why a question is open and what would settle it.
+func open(a *Assessment) string {
+	switch a.Reason {
+	case ReasonNoFiles:
+		return "The package owns no catalogued file that could be seen in use. What would settle it: package metadata that lists its files."
+	case ReasonInArchive:
+		return "Inside an archive that was opened; what was loaded from it cannot be told. " + sighting(a.Seen) + ". What would settle it: the archive unpacked in the image."
+	case ReasonOpaque:
+		return "The package's files, or those of a package of the same source, cannot be matched with what the kernel reports. What would settle it: plain file names and readable package metadata."
+	case ReasonUnidentified:
+		return "No package URL with a version tells all packages with this vulnerability apart. What would settle it: package metadata with name and version."
+	case ReasonSource:
+		return "The package bears the name of its source package, of which another package is not cleared. What would settle it: evidence on that package."
+	case ReasonFixed:
+		return "The vulnerability database names the installed version as one with the fix."
+	}
+	return "Not decided."
+}
