@@ -7,7 +7,7 @@
 //	go run ./scripts/images build [-archive] NAME...
 //
 // build prints one path a line: the OCI layout of each NAME, or with -archive
-// a docker archive. Both are kept under VEXXY_CACHE (by default .cache in the
+// a docker archive. Both are kept under FIXTURES_CACHE (by default .cache in the
 // repository) and made anew only when what they are made from has changed.
 package main
 

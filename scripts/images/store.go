@@ -39,7 +39,7 @@ func openStore(log io.Writer) (*store, error) {
 		return nil, fmt.Errorf("looking for the repository (run this inside it): %w", err)
 	}
 	s.dir = filepath.Join(s.root, ".cache")
-	if dir := os.Getenv("VEXXY_CACHE"); dir != "" {
+	if dir := os.Getenv("FIXTURES_CACHE"); dir != "" {
 		if s.dir, err = filepath.Abs(dir); err != nil {
 			return nil, err
 		}

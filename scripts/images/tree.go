@@ -68,11 +68,6 @@ func (t *tree) symlink(name, target string) {
 	t.add(entry{header: tar.Header{Typeflag: tar.TypeSymlink, Name: name, Linkname: target, Mode: 0o777}})
 }
 
-// hardlink adds a second name for a file of this tree.
-func (t *tree) hardlink(name, target string) {
-	t.add(entry{header: tar.Header{Typeflag: tar.TypeLink, Name: name, Linkname: strings.TrimPrefix(target, "/")}})
-}
-
 // copyDir adds what is below a directory of the disk, in lexical order.
 func (t *tree) copyDir(name, source string) error {
 	list, err := os.ReadDir(source)

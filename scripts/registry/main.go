@@ -6,7 +6,7 @@
 //
 // In the command's arguments {NAME} stands for the pushed image by digest,
 // such as localhost:40001/demo@sha256:…, and {NAME:tag} for it by its tag. The
-// environment variable VEXXY_REGISTRY holds the address. The command's exit
+// environment variable REGISTRY_ADDRESS holds the address. The command's exit
 // code is the program's.
 package main
 
@@ -61,7 +61,7 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	if flags.NArg() == 0 {
-		return errors.New("usage: registry -push NAME=LAYOUT ... -- COMMAND ARG...")
+		return errors.New("usage: registry -push NAME=LAYOUT -- COMMAND")
 	}
 	address, err := serve()
 	if err != nil {
@@ -81,7 +81,7 @@ func run(ctx context.Context, args []string) error {
 	for i := range command {
 		command[i] = strings.NewReplacer(known...).Replace(command[i])
 	}
-	return follow(ctx, command, "VEXXY_REGISTRY="+address)
+	return follow(ctx, command, "REGISTRY_ADDRESS="+address)
 }
 
 // serve starts a registry on a free port of the loopback. It ends with the

@@ -1,0 +1,95 @@
+#!/bin/bash
+# test.sh [STEP...]: all checks, or the named ones, with what they need set up
+# first. Each step says how long it took; any failure fails the whole, after
+# the other steps have run. Steps: setup lint unit e2e. No STEP is all four.
+set -uo pipefail
+cd "$(dirname "$0")/.." || exit 1
+
+cache=$PWD/.cache
+tools=$cache/bin
+passed=0
+failed=()
+begun=$SECONDS
+
+# step NAME COMMAND...
+step() {
+    local name=$1 start=$SECONDS; shift
+    echo "=== $name"
+    if "$@"; then
+        passed=$((passed + 1))
+        echo "--- $name: ok, $((SECONDS - start))s"
+    else
+        failed+=("$name")
+        echo "--- $name: FAILED, $((SECONDS - start))s"
+        return 1
+    fi
+}
+
+finish() {
+    echo "took $((SECONDS - begun))s"
+    [ ${#failed[@]} = 0 ] || printf 'failed: %s\n' "${failed[@]}"
+    echo "steps: $passed passed, ${#failed[@]} failed"
+    [ ${#failed[@]} = 0 ]
+    exit
+}
+
+# Modules of their own, so that they do not move the product's versions.
+modules() { git ls-files '*go.mod' | grep -v '^go.mod$' | xargs -rn1 dirname; }
+scripts_of_shell() { git ls-files -z | xargs -0 grep -lE -m1 '^#!/bin/(ba)?sh' -- | sort; }
+
+build_tools() { (cd scripts/tools && go build -o "$tools/" tool); }
+check_format() {
+    local out
+    out=$(git ls-files '*.go' | xargs gofmt -l) && [ -z "$out" ] || { echo "gofmt would change: $out"; return 1; }
+}
+check_vet() {
+    local m
+    go vet ./... || return 1
+    for m in $(modules); do [ "$m" = scripts/tools ] || (cd "$m" && go vet ./...) || return 1; done
+}
+check_static() { "$tools/staticcheck" ./...; }
+check_shell() { scripts_of_shell | xargs shellcheck; }
+check_arm64() { GOARCH=arm64 CGO_ENABLED=0 go vet ./internal/sensor/... ./internal/engine/...; }
+unit_tests() { go list ./... | grep -v /internal/e2e | xargs go test -vet=off -timeout 20m; }
+module_tests() {
+    local m
+    for m in $(modules); do
+        [ "$m" = scripts/tools ] || (cd "$m" && go test -vet=off -timeout 10m ./...) || return 1
+    done
+}
+e2e_tests() { go test -vet=off -timeout 40m -v ./internal/e2e/... | grep -vE '^=== (RUN|PAUSE|CONT)'; }
+
+setup_steps() {
+    step packages scripts/setup/packages.sh test || finish
+    step docker scripts/setup/docker.sh || finish
+    step tools build_tools || finish
+}
+lint_steps() {
+    step gofmt check_format
+    step vet check_vet
+    step staticcheck check_static
+    step actionlint "$tools/actionlint"
+    step shellcheck check_shell
+    step 'eBPF objects are current' scripts/check-bpf.sh
+    step 'sensor on arm64' check_arm64
+}
+unit_steps() {
+    step 'unit and integration tests' unit_tests
+    step "scripts' tests" module_tests
+}
+e2e_steps() {
+    step build make -s build || finish
+    step database make -s db || finish
+    step images make -s images || finish
+    step 'end-to-end tests' e2e_tests
+}
+
+[ $# -gt 0 ] || set -- setup unit e2e lint
+case " $* " in *" setup "*) ;; *) set -- setup "$@" ;; esac
+for part in "$@"; do
+    case $part in
+        setup|lint|unit|e2e) "${part}_steps" ;;
+        *) echo "test.sh: unknown step $part" >&2; exit 2 ;;
+    esac
+done
+finish
