@@ -99,7 +99,11 @@ func (u unpacking) layer(layer v1.Layer, path string, want v1.Hash) (err error) 
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, to.Close()) }()
+	defer func() {
+		if closing := to.Close(); err == nil {
+			err = closing
+		}
+	}()
 
 	sum := sha256.New()
 	tee := io.TeeReader(&boundedReader{u: u, from: from}, io.MultiWriter(sum, to))
