@@ -2,6 +2,7 @@
 # test.sh [STEP...]: all checks, or the named ones, with what they need set up
 # first. Each step says how long it took; any failure fails the whole, after
 # the other steps have run. Steps: setup lint unit e2e. No STEP is all four.
+# shellcheck disable=SC2317 # the functions are called by name
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 
@@ -40,7 +41,8 @@ scripts_of_shell() { git ls-files -z | xargs -0 grep -lE -m1 '^#!/bin/(ba)?sh' -
 build_tools() { (cd scripts/tools && go build -o "$tools/" tool); }
 check_format() {
     local out
-    out=$(git ls-files '*.go' | xargs gofmt -l) && [ -z "$out" ] || { echo "gofmt would change: $out"; return 1; }
+    out=$(git ls-files '*.go' | xargs gofmt -l) || return 1
+    if [ -n "$out" ]; then echo "gofmt would change: $out"; return 1; fi
 }
 check_vet() {
     local m

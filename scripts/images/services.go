@@ -12,6 +12,9 @@ var demoPackages = strings.Fields(`
 	apt git wget curl perl nginx-light openssh-client gnupg busybox sqlite3 procps
 	libtiff-tools libheif1 libpng16-16 ldap-utils python3-pip xsltproc libc-ares2 libdw1`)
 
+// manyPackages make, with what they need and the base, some 150 packages.
+var manyPackages = strings.Fields("python3-flask git curl wget gnupg openssh-client procps")
+
 // services are web applications made of Debian packages.
 func services() []fixture {
 	flask := debian{packages: []string{"python3-flask"}}
@@ -25,7 +28,7 @@ func services() []fixture {
 		{"demo", "Flask application beside many packages that it never uses", []layer{base{}, demo, app("demo", "/srv/app")}, www},
 		{"python-web", "small Flask application", []layer{base{}, flask, app("python-web", "/srv/app")}, server("python3", "/srv/app/app.py")},
 		{"nginx", "nginx with a static page", []layer{base{}, debian{packages: []string{"nginx-light"}}, app("nginx", "/")}, nginx},
-		{"big150", "the demo's packages, idle behind a port, for benchmarks", []layer{base{}, demo, app("python-web", "/srv/app")}, server("python3", "/srv/app/app.py")},
+		{"big150", "a small Flask application among some 150 packages, for benchmarks", []layer{base{}, debian{packages: manyPackages}, app("python-web", "/srv/app")}, server("python3", "/srv/app/app.py")},
 		{"health", "a server with a HEALTHCHECK", []layer{base{}, servePlain()}, withHealth(health, "/usr/local/bin/serve", "-check")},
 	}
 }
