@@ -145,6 +145,9 @@ type Canary struct {
 	At     time.Time `json:"at"`
 	Opened int       `json:"opened"`
 	Seen   int       `json:"seen"`
+	// Place is where it ran: container, or helper for a control group of the
+	// helper's own, before the container exists or after it has ended.
+	Place string `json:"place,omitempty"`
 	// Error says why it could not be run; empty when it could.
 	Error string `json:"error,omitempty"`
 }

@@ -58,58 +58,77 @@ func lossless(e Evidence) result {
 	return result{true, "0 lost events, 0 sensor errors", ""}
 }
 
+// stages are the canary's, in their order.
+var stages = [...]string{"start", "middle", "end"}
+
 // canary is E3: the numbered files that the helper opened inside the workload's
-// control group all arrived, before the first exec, in the middle and at the
-// end.
+// control group all arrived: before the first exec, after it, and at the end of
+// the window. A stage may have been run more than once; all must be whole.
 func canary(e Evidence) result {
 	remedy := "run vexxy doctor: the sensor did not deliver its own test events"
-	var parts []string
-	stages := map[string]bool{}
-	ok, order := true, []string{"start", "middle", "end"}
-	last := e.Health.AttachedAt
+	if len(e.Health.Canaries) == 0 {
+		return result{false, "not measured", remedy}
+	}
+	var parts, wrong []string
+	stage, last := -1, e.Health.AttachedAt
 	for _, c := range e.Health.Canaries {
-		part := fmt.Sprintf("%s %d/%d", short(c.Stage), c.Seen, c.Opened)
+		parts = append(parts, fmt.Sprintf("%s %d/%d", short(c.Stage), c.Seen, c.Opened))
 		if c.Error != "" {
-			part += " (" + short(c.Error) + ")"
+			wrong = append(wrong, short(c.Stage)+": "+short(c.Error))
+		} else if c.Opened <= 0 || c.Seen != c.Opened {
+			wrong = append(wrong, short(c.Stage)+" not whole")
 		}
-		parts = append(parts, part)
-		if c.Error != "" || c.Opened <= 0 || c.Seen != c.Opened || c.At.IsZero() || c.At.Before(last) {
-			ok = false
+		if stage+1 < len(stages) && c.Stage == stages[stage+1] {
+			stage++
+		} else if stage < 0 || c.Stage != stages[stage] {
+			wrong = append(wrong, short(c.Stage)+" out of turn")
+		}
+		if c.At.IsZero() || c.At.Before(last) || !e.timely(c) {
+			wrong = append(wrong, short(c.Stage)+" not at its time")
+		}
+		// Before the container exists and after its end there is no control
+		// group of its own to enter.
+		if c.Stage != "start" && !e.Workload.Exited && c.Place != "container" {
+			wrong = append(wrong, short(c.Stage)+" not beside the workload")
 		}
 		last = c.At
-		stages[c.Stage] = true
-		// The stages come in their order, each at least once.
-		if len(stages) > len(order) || !stages[order[len(stages)-1]] {
-			ok = false
-		}
 	}
-	switch {
-	case len(parts) == 0:
-		return result{false, "not measured", remedy}
-	case !ok || len(stages) != len(order):
-		return result{false, "seen/opened: " + strings.Join(parts, ", "), remedy}
-	case last.After(e.Health.DetachedAt):
-		return result{false, "the last canary came after the sensor was detached", remedy}
+	if stage != len(stages)-1 {
+		wrong = append(wrong, "not all stages")
 	}
-	return result{true, "seen/opened: " + strings.Join(parts, ", "), ""}
+	measured := "seen/opened: " + strings.Join(parts, ", ")
+	if len(wrong) > 0 {
+		return result{false, measured + " (" + strings.Join(wrong, ", ") + ")", remedy}
+	}
+	return result{true, measured, ""}
 }
 
-// coveredWays are the words, in Blind.What, for ways around the sensor whose
-// use takes nothing away from the evidence. There are none: the sensor counts
-// only what it could not attribute.
-var coveredWays = [...]string{}
+// timely reports whether a canary ran when its stage asks for. Where the sensor
+// itself came late or left early no canary can have been in time: that is E1's
+// to say.
+func (e Evidence) timely(c Canary) bool {
+	h := e.Health
+	switch c.Stage {
+	case "start":
+		return c.At.Before(h.FirstExecAt) || !h.AttachedAt.Before(h.FirstExecAt)
+	case "middle":
+		return !c.At.Before(h.FirstExecAt)
+	default:
+		in := !c.At.Before(e.Window.End) && !c.At.After(h.DetachedAt)
+		return in || h.DetachedAt.Before(e.Window.End)
+	}
+}
 
 // covered is E8: no way around the sensor was used, and nothing was executed
-// that is no file of the image.
+// that is no file of the image. The inventory holds no digests of the image's
+// files, so that the content of such a file cannot be attributed to a package.
+// No way counts as covered: the sensor reports those only that it could not
+// attribute.
 func covered(e Evidence) result {
 	remedy := "the workload reached files by a way that cannot be attributed to packages; see the record's observations, and run it without that feature if it has a switch for it"
 	var ways []string
 	for _, b := range e.Health.Blind {
-		known := false
-		for _, w := range coveredWays {
-			known = known || b.What == w
-		}
-		if b.Count == 0 || known {
+		if b.Count == 0 {
 			continue
 		}
 		way := fmt.Sprintf("%s %d", short(b.What), b.Count)
@@ -120,7 +139,7 @@ func covered(e Evidence) result {
 	}
 	foreign, example := 0, ""
 	for _, o := range e.Observations {
-		if o.Foreign && o.has(Exec, Interp) {
+		if o.alien() {
 			if foreign == 0 || string(o.Path) < example {
 				example = string(o.Path)
 			}
@@ -137,6 +156,13 @@ func covered(e Evidence) result {
 		return result{false, strings.Join(ways, ", "), remedy}
 	}
 	return result{true, "none used", ""}
+}
+
+// alien reports whether the observation is of code that did not come with the
+// image: executed, an interpreter, or mapped executable, which the sensor tells
+// by a digest.
+func (o Observation) alien() bool {
+	return o.Foreign && (o.SHA256 != "" || o.has(Exec, Interp))
 }
 
 // has reports whether the file was used in one of the given ways.
