@@ -44,7 +44,7 @@ type Config struct {
 	CPULimit    float64
 	MemoryLimit int64
 	PidsLimit   int64
-	// Network is NetworkBridge or NetworkNone.
+	// Network is one of the Network constants.
 	Network string
 
 	// ReadyURL or ReadyCommand (run in the workload by its shell) tell that the
@@ -80,8 +80,9 @@ type Config struct {
 
 // The networks that a workload can have.
 const (
-	NetworkBridge = "bridge"
-	NetworkNone   = "none"
+	NetworkInternal = "internal"
+	NetworkBridge   = "bridge"
+	NetworkNone     = "none"
 )
 
 // Variable is an environment variable of the workload.

@@ -219,7 +219,7 @@ func TestInvalidValues(t *testing.T) {
 		{"digest", "sha256:ABC", "64 hexadecimal"},
 		{"platform", "amd64", "linux/amd64"},
 		{"platform", "windows/amd64", "only Linux"},
-		{"network", "host", "bridge, none"},
+		{"network", "host", "internal, bridge, none"},
 		{"user", "root; id", "name or number"},
 		{"ready-url", "https://example.com/", "does not name the workload"},
 		{"ready-url", "healthz", "neither a path nor a URL"},

@@ -106,6 +106,8 @@ func refuse(in Input, origin string, err error) error {
 	hint := "see vexxy run --help"
 	if e, ok := err.(invalid); ok && e.hint != "" {
 		hint = e.hint
+	} else if own := fault.HintOf(err); own != "" {
+		hint = own
 	}
 	return fault.New(fault.Usage, hint, "reading input %s from %s: %w", in.Name, origin, err)
 }

@@ -28,8 +28,8 @@ func limit(field func(*Config) *string) value {
 		set: func(c *Config, occurrences []given) error {
 			g := occurrences[len(occurrences)-1]
 			s := strings.TrimSpace(strings.Join(g.items, ","))
-			if _, _, err := parseLimit(s); err != nil {
-				return invalid{err.Error(), "write a number, or a limit for each severity: critical=0,high=3"}
+			if _, _, err := gate.ParseLimit(s); err != nil {
+				return err
 			}
 			*field(c) = s
 			return nil
@@ -53,7 +53,7 @@ func (c Config) Policy() gate.Policy {
 	}
 	if c.MaxAffected != "" {
 		var err error
-		if p.Max, p.MaxBySeverity, err = parseLimit(c.MaxAffected); err != nil {
+		if p.Max, p.MaxBySeverity, err = gate.ParseLimit(c.MaxAffected); err != nil {
 			p.Max, p.MaxBySeverity = 0, nil // Load refuses it; fail closed all the same
 		}
 	}
