@@ -1,6 +1,7 @@
 package foreign_test
 
 import (
+	"encoding/json"
 	"html"
 	"regexp"
 	"strings"
@@ -148,5 +149,21 @@ func BenchmarkLineOfOneMebibyte(b *testing.B) {
 	text := foreign.Text(foreigntest.Corpus()["one mebibyte"])
 	for b.Loop() {
 		text.Line(256)
+	}
+}
+
+func TestJSONKeepsItsMeaning(t *testing.T) {
+	for name, text := range foreigntest.Corpus() {
+		text = strings.ToValidUTF8(text, "\ufffd")
+		data, err := json.Marshal(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		shown := foreign.JSON(data)
+		check(t, "json/"+name, string(shown), len(shown))
+		var back string
+		if err := json.Unmarshal(shown, &back); err != nil || back != text {
+			t.Errorf("%s: %q became %q, %v", name, text, back, err)
+		}
 	}
 }

@@ -1,0 +1,140 @@
+package report
+
+import (
+	"maps"
+	"time"
+
+	"github.com/vexxy/action/internal/evidence"
+	"github.com/vexxy/action/internal/fault"
+	"github.com/vexxy/action/internal/gate"
+	"github.com/vexxy/action/internal/inventory"
+	"github.com/vexxy/action/internal/judge"
+	"github.com/vexxy/action/internal/record"
+	"github.com/vexxy/action/internal/subject"
+)
+
+// headline opens every result.json.
+type headline struct {
+	SchemaVersion int          `json:"schema_version"`
+	Kind          string       `json:"kind"`
+	RunID         string       `json:"run_id"`
+	Version       string       `json:"vexxy_version"`
+	Verdict       gate.Verdict `json:"verdict"`
+	ExitCode      fault.Code   `json:"exit_code"`
+	Causes        []string     `json:"causes"`
+	StartedAt     time.Time    `json:"started_at"`
+	FinishedAt    time.Time    `json:"finished_at"`
+}
+
+// imageResult is result.json of a judged image, without the two parts that
+// Result writes itself: assessments and publication.
+type imageResult struct {
+	headline
+	Subject    subjectPart        `json:"subject"`
+	Summary    summaryPart        `json:"summary"`
+	Gate       gatePart           `json:"gate"`
+	Sufficient bool               `json:"sufficient"`
+	Checks     []evidence.Check   `json:"checks"`
+	Evidence   evidencePart       `json:"evidence"`
+	Packages   packagesPart       `json:"packages"`
+	Database   inventory.Database `json:"database"`
+	Tools      toolsPart          `json:"tools"`
+	Settings   map[string]string  `json:"settings"`
+	Timings    []timing           `json:"timings"`
+	Record     recordPart         `json:"record"`
+}
+
+type subjectPart struct {
+	subject.Subject
+	Digest   string `json:"digest"`
+	Platform string `json:"platform"`
+	Local    bool   `json:"local"`
+	Distro   string `json:"distro,omitempty"`
+}
+
+type summaryPart struct {
+	judge.Summary
+	AffectedBySeverity map[inventory.Severity]int `json:"affected_by_severity"`
+	Method             string                     `json:"analysis_method,omitempty"`
+	Confidence         evidence.Confidence        `json:"confidence,omitempty"`
+}
+
+type gatePart struct {
+	Counts  map[inventory.Severity]int `json:"counts"`
+	Counted int                        `json:"counted"`
+}
+
+type evidencePart struct {
+	evidence.Evidence
+	Window       windowPart `json:"window"`
+	Health       healthPart `json:"health"`
+	Observations int        `json:"observations"`
+}
+
+type windowPart struct {
+	evidence.Window
+	Seconds float64 `json:"seconds"`
+}
+
+type healthPart struct {
+	evidence.Health
+	LostTotal uint64 `json:"lost_total"`
+}
+
+type packagesPart struct {
+	Total    int `json:"total"`
+	Observed int `json:"observed"`
+}
+
+type toolsPart struct {
+	Syft  string `json:"syft"`
+	Grype string `json:"grype"`
+}
+
+type timing struct {
+	record.Timing
+	Seconds float64 `json:"seconds"`
+}
+
+type recordPart struct {
+	Digest string `json:"digest"`
+	Schema int    `json:"schema"`
+}
+
+func summaryOf(s judge.Summary, method string, confidence evidence.Confidence) summaryPart {
+	return summaryPart{s, bySeverity(s.AffectedBySeverity), method, confidence}
+}
+
+// bySeverity gives counts an entry for every severity.
+func bySeverity(counts map[inventory.Severity]int) map[inventory.Severity]int {
+	all := make(map[inventory.Severity]int, len(inventory.Severities))
+	for _, severity := range inventory.Severities {
+		all[severity] = 0
+	}
+	maps.Copy(all, counts)
+	return all
+}
+
+// method names the way in which an engine finds out what was reached.
+func method(engine string) string {
+	if engine == evidence.Embedded {
+		return "ebpf-runtime-observation"
+	}
+	return engine + "-runtime-observation"
+}
+
+func timings(all []record.Timing) []timing {
+	out := make([]timing, len(all))
+	for i, t := range all {
+		out[i] = timing{t, t.End.Sub(t.Start).Seconds()}
+	}
+	return out
+}
+
+// list gives an empty list in place of none: readers of JSON expect a list.
+func list[T any](l []T) []T {
+	if l == nil {
+		return []T{}
+	}
+	return l
+}

@@ -1,0 +1,97 @@
+// Package report tells people and programs what was decided: result.json,
+// summary.md and the table at the end of a run. All of it is a pure function
+// of the record, the judgement and the decision, but for the one part of
+// result.json that says so. Foreign text reaches it only through the encoders
+// of internal/foreign.
+package report
+
+import (
+	"crypto/sha256"
+	_ "embed"
+	"encoding/hex"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/vexxy/action/internal/evidence"
+	"github.com/vexxy/action/internal/fault"
+	"github.com/vexxy/action/internal/gate"
+	"github.com/vexxy/action/internal/judge"
+	"github.com/vexxy/action/internal/record"
+)
+
+// Image is one image's run that came to a judgement.
+type Image struct {
+	Record      record.Record
+	Judgement   judge.Judgement
+	Decision    gate.Decision
+	Publication Publication
+}
+
+// Publication is what became of the documents. It is no function of the
+// record, and the only part of result.json that is none.
+type Publication struct {
+	// Files are the documents beside result.json, sorted by name.
+	Files []File `json:"files"`
+}
+
+// File is one document.
+type File struct {
+	Name   string `json:"name"`
+	SHA256 string `json:"sha256"`
+	Bytes  int    `json:"bytes"`
+}
+
+// Published lists documents by name.
+func Published(files map[string][]byte) Publication {
+	list := make([]File, 0, len(files))
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		sum := sha256.Sum256(files[name])
+		list = append(list, File{Name: name, SHA256: hex.EncodeToString(sum[:]), Bytes: len(files[name])})
+	}
+	return Publication{Files: list}
+}
+
+// Failure is a run, or one image's part of it, that ended without a judgement.
+type Failure struct {
+	RunID, Version        string
+	Requested             string // the image's reference, if the failure is one image's
+	StartedAt, FinishedAt time.Time
+	Verdict               gate.Verdict
+	Code                  fault.Code
+	Causes                []string
+	Hint                  string
+	Settings              map[string]string
+	Timings               []record.Timing
+}
+
+// Run is a run over several images.
+type Run struct {
+	RunID, Version        string
+	StartedAt, FinishedAt time.Time
+	// Verdict is the worst of all, Code the exit code.
+	Verdict gate.Verdict
+	Code    fault.Code
+	Images  []Entry
+}
+
+// Entry is one image of a run over several.
+type Entry struct {
+	Requested string
+	// Digest is the image's digest, empty when it is not known.
+	Digest string
+	// Folder holds the image's own documents, relative to the run's folder.
+	Folder  string
+	Verdict gate.Verdict
+	Code    fault.Code
+	Causes  []string
+	// Summary is nil when there is no judgement.
+	Summary    *judge.Summary
+	Confidence evidence.Confidence
+}
+
+//go:embed schema/result.schema.json
+var schema []byte
+
+// Schema gives the JSON Schema (draft 2020-12) of result.json.
+func Schema() []byte { return slices.Clone(schema) }
