@@ -1,0 +1,3 @@
+package sensor
+
+//go:generate go run github.com/cilium/ebpf/cmd/bpf2go@v0.22.0 -tags linux -target amd64,arm64 -cc clang -cflags "-O2 -g -mcpu=v3 -Wall -Werror" -type event -type group -type mark probe bpf/sensor.bpf.c
