@@ -23,7 +23,7 @@ import (
 var built = time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)
 
 // zlibFlaw is an advisory of a source package.
-var zlibFlaw = it.Advisory{ID: "CVE-2023-45853", Severity: "critical", Package: "zlib", Release: "debian 12", State: "wont-fix"}
+var zlibFlaw = it.Advisory{ID: "CVE-2026-27171", Severity: "critical", Package: "zlib", Release: "debian 12", State: "wont-fix"}
 
 func noEnv(string) string { return "" }
 

@@ -151,9 +151,20 @@ func affected(v *v6.VulnerabilityHandle, a Advisory, cves []string) *v6.Affected
 	}
 	if name, version, ok := strings.Cut(a.Release, " "); ok {
 		major, minor, _ := strings.Cut(version, ".")
-		h.OperatingSystem = &v6.OperatingSystem{Name: name, ReleaseID: name, MajorVersion: major, MinorVersion: minor}
+		h.OperatingSystem = &v6.OperatingSystem{Name: name, ReleaseID: name, MajorVersion: major, MinorVersion: minor, Codename: codename(a.Release)}
 	}
 	return h
+}
+
+// codename gives a Debian release's name, by which Grype looks it up.
+func codename(release string) string {
+	switch release {
+	case "debian 12":
+		return "bookworm"
+	case "debian 13":
+		return "trixie"
+	}
+	return ""
 }
 
 // cvesOf gives the CVEs among an advisory's identifiers.

@@ -116,8 +116,8 @@ func DebianRoot(packages ...Deb) []File {
 			sums.WriteString("00000000000000000000000000000000  " + strings.TrimPrefix(f, "/") + "\n")
 		}
 		info := "/var/lib/dpkg/info/" + p.Name
+		files = append(files, File{Path: info + ".md5sums", Body: sums.String()})
 		if p.NoList {
-			files = append(files, File{Path: info + ".md5sums", Body: sums.String()})
 			continue
 		}
 		files = append(files, File{Path: info + ".list", Body: "/.\n" + strings.Join(append(parents(list), list...), "\n") + "\n"})
