@@ -34,8 +34,9 @@ finish() {
     exit
 }
 
-# Modules of their own, so that they do not move the product's versions.
-modules() { git ls-files '*go.mod' | grep -vE '^go.mod$|/tools/go.mod$' | xargs -rn1 dirname; }
+# Modules of their own, so that they do not move the product's versions. Those
+# of the test bed are built where they are used: they are a cluster's programs.
+modules() { git ls-files 'scripts/demodb/go.mod' 'scripts/images/go/*/go.mod' | xargs -rn1 dirname; }
 scripts_of_shell() { git ls-files -z | xargs -0 grep -lE -m1 '^#!/bin/(ba)?sh' -- | sort; }
 
 build_tools() { (cd scripts/tools && go build -o "$tools/" tool); }
