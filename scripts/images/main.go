@@ -5,10 +5,13 @@
 //
 //	go run ./scripts/images list
 //	go run ./scripts/images build [-archive] NAME...
+//	go run ./scripts/images pack -tag NAME:TAG -o OUT.tar [-debian PACKAGES] [-config JSON] TO=FROM...
 //
 // build prints one path a line: the OCI layout of each NAME, or with -archive
 // a docker archive. Both are kept under FIXTURES_CACHE (by default .cache in the
 // repository) and made anew only when what they are made from has changed.
+// pack puts files of the disk into one docker archive; the test bed's images are
+// made so.
 package main
 
 import (
@@ -32,7 +35,7 @@ func main() {
 	}
 }
 
-var errUsage = errors.New("usage: images list | images build [-archive] NAME... | images build all")
+var errUsage = errors.New("usage: images list | images build [-archive] NAME... | images build all | images pack -tag NAME:TAG -o OUT.tar TO=FROM...")
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if len(args) == 0 {
@@ -57,6 +60,17 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 			return err
 		}
 		return build(ctx, wanted, *archive, stdout, stderr)
+	case "pack":
+		p, err := parsePack(args[1:], stderr)
+		if err != nil {
+			return err
+		}
+		s, err := openStore(stderr)
+		if err != nil {
+			return err
+		}
+		defer s.close()
+		return p.write(ctx, s)
 	default:
 		return errUsage
 	}
