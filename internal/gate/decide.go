@@ -20,13 +20,13 @@ type Decision struct {
 	// Causes say in words everything that speaks against passing, in the order
 	// of its weight. It is empty for a pass.
 	Causes []string `json:"causes"`
-	// Counts are the vulnerabilities that count, by their worst severity: the
-	// affected ones, or all that are not fixed when the evidence is
-	// insufficient. Limits of single severities and the total are held against
-	// them.
+	// Counts are the vulnerabilities that count, by severity: the affected
+	// ones, or all that are not fixed when the evidence is insufficient. One
+	// that has different severities in different packages counts for each, so
+	// that another finding never takes one away.
 	Counts map[inventory.Severity]int `json:"counts"`
-	// Counted is their number at or above the policy's lowest severity, which
-	// is held against the policy's Max.
+	// Counted is the number of vulnerabilities at or above the policy's lowest
+	// severity, each once, which is held against the policy's Max.
 	Counted int `json:"counted"`
 }
 
@@ -38,12 +38,8 @@ type Decision struct {
 // the code and never the verdict.
 func Decide(p Policy, j judge.Judgement) Decision {
 	sufficient := j.Sufficient && evidence.Sufficient(j.Checks)
-	d := Decision{Causes: []string{}, Counts: count(p, j.Assessments, sufficient)}
-	for severity, n := range d.Counts {
-		if p.counts(severity) {
-			d.Counted += n
-		}
-	}
+	d := Decision{Causes: []string{}}
+	d.Counts, d.Counted = p.count(j.Assessments, sufficient)
 	exceeded := p.exceeded(d, sufficient)
 	switch {
 	case !sufficient:
@@ -64,9 +60,13 @@ func Decide(p Policy, j judge.Judgement) Decision {
 	return d
 }
 
-// count counts each vulnerability once, by its worst severity.
-func count(p Policy, assessments []judge.Assessment, sufficient bool) map[inventory.Severity]int {
-	worst := map[string]int{}
+// count counts vulnerabilities by severity, and those that Max is about.
+func (p Policy) count(assessments []judge.Assessment, sufficient bool) (map[inventory.Severity]int, int) {
+	type entry struct {
+		vulnerability string
+		rank          int
+	}
+	seen, counted := map[entry]bool{}, map[string]bool{}
 	for i := range assessments {
 		a := &assessments[i]
 		switch {
@@ -75,19 +75,19 @@ func count(p Policy, assessments []judge.Assessment, sufficient bool) map[invent
 		case p.OnlyFixed && len(a.FixVersions) == 0 && a.FixState != "fixed":
 			continue
 		}
-		rank := severityRank(a.Severity)
-		if known, ok := worst[a.Vulnerability]; !ok || rank < known {
-			worst[a.Vulnerability] = rank
+		seen[entry{a.Vulnerability, severityRank(a.Severity)}] = true
+		if p.counts(a.Severity) {
+			counted[a.Vulnerability] = true
 		}
 	}
 	counts := make(map[inventory.Severity]int, len(inventory.Severities))
 	for _, s := range inventory.Severities {
 		counts[s] = 0
 	}
-	for _, rank := range worst {
-		counts[inventory.Severities[rank]]++
+	for e := range seen {
+		counts[inventory.Severities[e.rank]]++
 	}
-	return counts
+	return counts, len(counted)
 }
 
 // severityRank is a severity's place, worst first; a word that is none counts
