@@ -51,8 +51,8 @@ func tarOf(t testing.TB, path, text string) []byte {
 func imageOf(t testing.TB, p Platform, texts ...string) v1.Image {
 	t.Helper()
 	image := empty.Image
-	for i, text := range texts {
-		raw := tarOf(t, fmt.Sprintf("file%d", i), text)
+	for _, text := range texts {
+		raw := tarOf(t, "file", text)
 		l, err := tarball.LayerFromOpener(func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(raw)), nil })
 		if err != nil {
 			t.Fatal(err)
