@@ -25,9 +25,18 @@ func (w *watch) script(g *group, e event) {
 	if strings.HasPrefix(name, "/dev/fd/") || strings.HasPrefix(name, "/proc/self/fd/") {
 		return // its interpreter opens the descriptor, which is seen
 	}
-	base := string(e.path)
+	// The kernel side tells one directory: the root for an absolute name, else
+	// the working directory. Of the other kind only the usual case is known.
+	root, cwd := "/", string(e.path)
+	if path.IsAbs(name) {
+		root, cwd = cwd, ""
+	}
 	wire := w.wire(e)
 	for depth := 0; depth < deepestScript; depth++ {
+		base := cwd
+		if path.IsAbs(name) {
+			base = root
+		}
 		f, at, id, ok := g.root.open(base, name)
 		if number, listed := g.root.inodes[at]; !ok && listed {
 			id = identity{g.root.device, number}
@@ -55,7 +64,7 @@ func (w *watch) script(g *group, e event) {
 // it cannot, at is the path by its words alone.
 func (r *root) open(base, name string) (f *os.File, at string, id identity, ok bool) {
 	at = path.Join(base, name)
-	if r.dir == nil {
+	if r.dir == nil || base == "" {
 		return nil, at, identity{}, false
 	}
 	top := int(r.dir.Fd())

@@ -18,7 +18,7 @@ var ErrPermission = errors.New("no permission for eBPF")
 var ErrUnsupported = errors.New("the sensor needs Linux 5.17 or later with BTF")
 
 // canaryFiles is how many files each self-test opens.
-const canaryFiles = 32
+const canaryFiles = 64
 
 // Report is what this machine can do, for vexxy doctor.
 type Report struct {
