@@ -20,7 +20,7 @@ var sinks = map[string]struct {
 }{
 	"line":     {foreign.Text.Line, regexp.MustCompile(`^ *::|##\[`)},
 	"terminal": {foreign.Text.Terminal, regexp.MustCompile(`^ *::|##\[`)},
-	"markdown": {foreign.Text.Markdown, regexp.MustCompile("[<>|`*_\\[\\]{}~!$@\"'\\\\^%]|://|(?i:www\\.)|#[^0-9]|GH-[0-9]|^[-+=/ ]|^[0-9]{1,9}[.)]")},
+	"markdown": {foreign.Text.Markdown, regexp.MustCompile("[<>|`*_\\[\\]{}~!$@\"'\\\\^%]|://|(?i:www\\.)|#[^0-9]|GH-[0-9]|^[-+=/ ]|^[0-9]{1,9}[.)]( |$)")},
 	"code":     {foreign.Text.Code, regexp.MustCompile("^[^`]|[^`]$|.`.|\\||<!")},
 	"html":     {foreign.Text.HTML, regexp.MustCompile("[<>\"'`]|&[^#]")},
 	"data":     {foreign.Text.WorkflowData, regexp.MustCompile(`^ *::|%[^2]|%2[^5]`)},
@@ -122,7 +122,7 @@ func TestMarkupKeepsWhatIsShown(t *testing.T) {
 	if got := foreign.Text("@angular/core").Code(0); got != "`@angular/core`" {
 		t.Errorf("Code = %q", got)
 	}
-	if got := foreign.Text("CVE-2024-1 1.2.3-4+deb12u1").Markdown(0); got != "CVE-2024-1 1.2.3-4+deb12u1" {
+	if got := foreign.Text("1.2.3-4+deb12u1: CVE-2024-1").Markdown(0); got != "1.2.3-4+deb12u1: CVE-2024-1" {
 		t.Errorf("plain text became %q", got)
 	}
 }

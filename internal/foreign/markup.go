@@ -25,16 +25,19 @@ func (t Text) Markdown(max int) string {
 		case '@', '#', '$':
 			return entity(u.r) + zeroWidth
 		case ':':
+			if u.after == "" || u.after[0] == ' ' {
+				break // neither an address nor an emoji's name
+			}
 			return entity(u.r) + zeroWidthBefore(u.after, "/")
 		case '.':
 			if strings.HasSuffix(strings.ToLower(tail(u.before, 3)), "www") {
 				return entity(u.r) + zeroWidth
 			}
-			if listNumber(u.before) {
+			if listNumber(u) {
 				return entity(u.r)
 			}
 		case ')':
-			if listNumber(u.before) {
+			if listNumber(u) {
 				return entity(u.r)
 			}
 		case '-':
@@ -103,10 +106,11 @@ func zeroWidthBefore(after, prefix string) string {
 	return ""
 }
 
-// listNumber reports whether before would open an ordered list at the start of
-// a line: one to nine digits.
-func listNumber(before string) bool {
-	return before != "" && len(before) <= 9 && strings.Trim(before, "0123456789") == ""
+// listNumber reports whether u would open an ordered list at the start of a
+// line: it follows one to nine digits and a blank follows it.
+func listNumber(u unit) bool {
+	return u.before != "" && len(u.before) <= 9 && strings.Trim(u.before, "0123456789") == "" &&
+		(u.after == "" || u.after[0] == ' ')
 }
 
 func tail(s string, n int) string { return s[len(s)-min(n, len(s)):] }

@@ -18,7 +18,7 @@ func (p *page) affected(j judge.Judgement, rows int) {
 		return
 	}
 	p.f("### Affected: used while the image ran\n\n")
-	p.rows(len(all), rows, "affected findings", "| severity | vulnerability | package | fixed in | seen |\n|---|---|---|---|---|\n", func(i int) {
+	p.rows(len(all), rows, noun{"affected finding", "affected findings"}, "| severity | vulnerability | package | fixed in | seen |\n|---|---|---|---|---|\n", func(i int) {
 		a := all[i]
 		p.f("| %s | %s | %s | %s | %s |\n", foreign.Text(a.Severity).Markdown(20), vulnerability(a), packageOf(a), fixedIn(a), sighting(a.Seen))
 	})
@@ -65,7 +65,7 @@ func (p *page) open(j judge.Judgement, rows int) {
 		p.f("| %d | %d | %s | %s |\n", len(group), packagesIn(group), why, foreign.Text(settle).Markdown(500))
 	}
 	p.f("\n")
-	p.fold(len(all), rows, "findings under investigation", "| severity | vulnerability | package | why |\n|---|---|---|---|\n", func(i int) {
+	p.fold(len(all), rows, noun{"finding under investigation", "findings under investigation"}, "| severity | vulnerability | package | why |\n|---|---|---|---|\n", func(i int) {
 		a := all[i]
 		p.f("| %s | %s | %s | %s |\n", foreign.Text(a.Severity).Markdown(20), vulnerability(a), packageOf(a), foreign.Text(a.Reason).Markdown(40))
 	})
@@ -91,7 +91,8 @@ func (p *page) cleared(img Image, rows int) {
 		}
 		groups[k] = append(groups[k], a)
 	}
-	p.fold(len(order), rows, fmt.Sprintf("packages with %s not affected or fixed", count(len(all), "finding", "findings")), "| package | vulnerabilities |\n|---|---|\n", func(i int) {
+	with := fmt.Sprintf(" with %s not affected or fixed", count(len(all), "finding", "findings"))
+	p.fold(len(order), rows, noun{"package" + with, "packages" + with}, "| package | vulnerabilities |\n|---|---|\n", func(i int) {
 		group := groups[order[i]]
 		names := make([]string, 0, len(group))
 		for _, a := range group {
@@ -116,8 +117,11 @@ func claim(img Image) string {
 		e.Window.Seconds(), exercise)
 }
 
+// noun is a word for one and for many.
+type noun struct{ one, many string }
+
 // rows writes a table of at most limit of total rows and says what is left out.
-func (p *page) rows(total, limit int, what, head string, row func(int)) {
+func (p *page) rows(total, limit int, what noun, head string, row func(int)) {
 	shown := min(total, limit)
 	if shown > 0 {
 		p.f("%s", head)
@@ -127,17 +131,17 @@ func (p *page) rows(total, limit int, what, head string, row func(int)) {
 		p.f("\n")
 	}
 	if shown < total {
-		p.f("%d of %d %s shown; all are in result.json.\n\n", shown, total, what)
+		p.f("%d of %s shown; all are in result.json.\n\n", shown, count(total, what.one, what.many))
 	}
 }
 
 // fold is rows within a part that opens on a click.
-func (p *page) fold(total, limit int, what, head string, row func(int)) {
+func (p *page) fold(total, limit int, what noun, head string, row func(int)) {
 	if limit == 0 {
 		p.rows(total, 0, what, head, row)
 		return
 	}
-	p.f("<details><summary>%d %s</summary>\n\n", total, what)
+	p.f("<details><summary>%s</summary>\n\n", count(total, what.one, what.many))
 	p.rows(total, limit, what, head, row)
 	p.f("</details>\n\n")
 }
@@ -180,13 +184,18 @@ func fixedIn(a *judge.Assessment) string {
 	if len(a.FixVersions) > 0 {
 		return foreign.Text(strings.Join(a.FixVersions, ", ")).Markdown(300)
 	}
+	return fixState(a)
+}
+
+// fixState says in words why there is no fixed version.
+func fixState(a *judge.Assessment) string {
 	switch a.FixState {
 	case "wont-fix":
 		return "will not be fixed"
 	case "not-fixed":
 		return "no fix yet"
 	}
-	return "not known"
+	return "no fix known"
 }
 
 func sighting(s *judge.Sighting) string {

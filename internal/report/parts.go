@@ -2,6 +2,8 @@ package report
 
 import (
 	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/vexxy/action/internal/evidence"
@@ -137,4 +139,40 @@ func list[T any](l []T) []T {
 		return []T{}
 	}
 	return l
+}
+
+// maxString is the greatest length of a string within an assessment, in bytes.
+const maxString = 8192
+
+// bounded gives a copy of a with all of its strings cut to maxString: there may
+// be thousands of assessments, and a package's name may have any length.
+func bounded(a judge.Assessment) judge.Assessment {
+	for _, s := range []*string{
+		&a.Vulnerability, &a.PURL, &a.PackageName, &a.PackageVersion, &a.PackageType, &a.FixState, &a.DataSource, &a.Description, &a.Text,
+	} {
+		*s = clip(*s)
+	}
+	a.Aliases, a.FixVersions = clipAll(a.Aliases), clipAll(a.FixVersions)
+	a.SubcomponentPURLs, a.PackageIDs = list(clipAll(a.SubcomponentPURLs)), list(clipAll(a.PackageIDs))
+	if a.Seen != nil {
+		seen := *a.Seen
+		seen.Path, seen.Process, seen.Phase = clip(seen.Path), clip(seen.Process), clip(seen.Phase)
+		a.Seen = &seen
+	}
+	return a
+}
+
+func clip(s string) string {
+	if len(s) <= maxString {
+		return s
+	}
+	return strings.ToValidUTF8(s[:maxString], "") + "…"
+}
+
+func clipAll(all []string) []string {
+	out := slices.Clone(all)
+	for i := range out {
+		out[i] = clip(out[i])
+	}
+	return out
 }

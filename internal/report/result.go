@@ -60,9 +60,7 @@ func Result(img Image) ([]byte, error) {
 	out.Write(bytes.TrimSuffix(head, []byte("\n}")))
 	out.WriteString(",\n  \"assessments\": [")
 	for i := range j.Assessments {
-		a := j.Assessments[i]
-		a.SubcomponentPURLs, a.PackageIDs = list(a.SubcomponentPURLs), list(a.PackageIDs)
-		line, err := json.Marshal(a)
+		line, err := json.Marshal(bounded(j.Assessments[i]))
 		if err != nil {
 			return nil, fmt.Errorf("encoding result: %w", err)
 		}

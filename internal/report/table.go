@@ -107,18 +107,13 @@ func (t *table) verdict(v gate.Verdict, image string) {
 func (t *table) counts(j judge.Judgement) {
 	s := j.Summary
 	t.line("")
-	t.line("  %-22s%6s", "vulnerabilities", "")
-	by := severities(s)
-	if by != "" {
-		by = "  " + by
-	}
-	t.line("  %-22s%6d%s", "affected", s.Affected, by)
-	t.line("  %-22s%6d", "under investigation", s.UnderInvestigation)
-	t.line("  %-22s%6d", "not affected", s.NotAffected)
+	t.line("  %-24s%6d  confidence %s", "vulnerabilities", s.Total, foreign.Text(j.Confidence).Terminal(20))
+	t.line("    %-22s%6d  %s", "affected", s.Affected, severities(s))
+	t.line("    %-22s%6d", "under investigation", s.UnderInvestigation)
+	t.line("    %-22s%6d", "not affected", s.NotAffected)
 	if s.Fixed > 0 {
-		t.line("  %-22s%6d", "fixed", s.Fixed)
+		t.line("    %-22s%6d", "fixed", s.Fixed)
 	}
-	t.line("  %-22s%6d  confidence %s", "total", s.Total, foreign.Text(j.Confidence).Terminal(20))
 }
 
 func (t *table) affected(j judge.Judgement) {
@@ -133,7 +128,7 @@ func (t *table) affected(j judge.Judgement) {
 			break
 		}
 		name := foreign.Text(a.PackageName).Terminal(24) + " " + foreign.Text(a.PackageVersion).Terminal(20)
-		fixed := "no fix known"
+		fixed := fixState(a)
 		if len(a.FixVersions) > 0 {
 			fixed = "fixed in " + foreign.Text(a.FixVersions[0]).Terminal(20)
 		}
