@@ -89,9 +89,16 @@ func (t Text) encode(max int, each func(unit) string) string {
 	fits := 0 // length of the longest whole prefix that leaves room for the ellipsis
 	s := string(t)
 	for i := 0; i < len(s); {
-		r, size := utf8.DecodeRuneInString(s[i:])
-		u := unit{r: r, valid: r != utf8.RuneError || size > 1, raw: s[i], before: s[:i], after: s[i+size:]}
-		out.WriteString(each(u))
+		size := 1
+		if c := s[i]; '0' <= c && c <= '9' || 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z' {
+			out.WriteByte(c) // letters and digits are themselves in every sink
+		} else {
+			var r rune
+			r, size = utf8.DecodeRuneInString(s[i:])
+			out.WriteString(each(unit{
+				r: r, valid: r != utf8.RuneError || size > 1, raw: c, before: s[:i], after: s[i+size:],
+			}))
+		}
 		if out.Len() > max {
 			if max < len(ellipsis) {
 				return ""

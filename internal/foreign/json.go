@@ -14,9 +14,17 @@ func JSON(document []byte) []byte {
 	var out bytes.Buffer
 	out.Grow(len(document))
 	for len(document) > 0 {
+		n := bytes.IndexFunc(document, func(r rune) bool { return r >= 0x7f })
+		if n < 0 {
+			n = len(document)
+		}
+		out.Write(document[:n])
+		if document = document[n:]; len(document) == 0 {
+			break
+		}
 		r, size := utf8.DecodeRune(document)
 		switch {
-		case r < utf8.RuneSelf && r != 0x7f || printable(r):
+		case printable(r):
 			out.Write(document[:size])
 		case r > 0xffff:
 			high, low := utf16.EncodeRune(r)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"reflect"
@@ -47,17 +48,36 @@ func plain(v any, indent string) ([]byte, error) {
 	return out.Bytes(), err
 }
 
-// unmarshal is the inverse of marshal. It refuses fields that it does not
-// know: they could hold a reason against a conclusion.
+// unmarshal is the inverse of marshal.
 func unmarshal(data []byte, v any) error {
-	dec := json.NewDecoder(bytes.NewReader(data))
-	dec.DisallowUnknownFields()
+	dec := decoder(data)
 	if err := dec.Decode(v); err != nil {
 		return err
 	}
-	if _, err := dec.Token(); err != io.EOF {
-		return fmt.Errorf("there is more than one value")
+	if err := ended(dec); err != nil {
+		return err
 	}
+	return restore(data, v)
+}
+
+// decoder refuses fields that it does not know: they could hold a reason
+// against a conclusion.
+func decoder(data []byte) *json.Decoder {
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.DisallowUnknownFields()
+	return dec
+}
+
+func ended(dec *json.Decoder) error {
+	if _, err := dec.Token(); err != io.EOF {
+		return errors.New("there is more than one value")
+	}
+	return nil
+}
+
+// restore gives the strings of v, which was decoded from data, the bytes that
+// they had before marshal.
+func restore(data []byte, v any) error {
 	if !bytes.Contains(data, []byte(`"\u0000`)) {
 		return nil
 	}
@@ -148,14 +168,20 @@ func items[W, T any](files map[string][]byte, name string, want int, unwire func
 	if want > 0 {
 		list = make([]T, 0, want)
 	}
-	for line := range bytes.Lines(data) {
+	dec := decoder(data)
+	for range want {
 		var w W
-		if err := unmarshal(line, &w); err != nil {
+		start := dec.InputOffset()
+		err := dec.Decode(&w)
+		if err == nil {
+			err = restore(data[start:dec.InputOffset()], &w)
+		}
+		if err != nil {
 			return nil, fmt.Errorf("decoding line %d of %s: %w", len(list)+1, name, err)
 		}
 		list = append(list, unwire(&w))
 	}
-	return list, nil
+	return list, ended(dec)
 }
 
 // settle brings every value under the pointer v to the one form that writing
