@@ -1,6 +1,10 @@
 package config
 
-import "slices"
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
 
 // nearest gives the candidate that name was most likely meant to be, or "".
 // Ties go to the first in alphabetical order.
@@ -44,4 +48,13 @@ func distance(a, b string) int {
 		}
 	}
 	return rows[len(a)][len(b)]
+}
+
+// Suggest gives a hint that names the candidate nearest to a name that is
+// unknown, or all of them.
+func Suggest(name string, candidates []string) string {
+	if near := nearest(name, slices.Clone(candidates)); near != "" {
+		return fmt.Sprintf("did you mean %q?", near)
+	}
+	return "known are: " + strings.Join(candidates, ", ")
 }

@@ -44,12 +44,12 @@ type Plan struct {
 	// ("/healthz"), or a URL in which the host name "workload" stands for the
 	// workload's address.
 	ReadyURL string
-	// ReadyCommand is run in the workload, without a shell, until it exits 0.
+	// ReadyCommand is run in the workload until it exits 0.
 	ReadyCommand []string
 	ReadyTimeout time.Duration
 	// TestCommand is run on this host by sh.
 	TestCommand string
-	// ExecCommand is run in the workload, without a shell.
+	// ExecCommand is run in the workload.
 	ExecCommand []string
 	// TestTimeout bounds each command.
 	TestTimeout time.Duration

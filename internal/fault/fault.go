@@ -100,13 +100,20 @@ func CodeOf(ctx context.Context, err error) Code {
 	return Internal
 }
 
-// HintOf gives the hint closest to the surface of err's chain, or "".
+// HintOf gives the hint closest to the surface of err's tree, or "".
 func HintOf(err error) string {
-	for err != nil {
-		if f, ok := err.(*Error); ok && f.Hint != "" {
-			return f.Hint
+	if f, ok := err.(*Error); ok && f.Hint != "" {
+		return f.Hint
+	}
+	switch e := err.(type) {
+	case interface{ Unwrap() error }:
+		return HintOf(e.Unwrap())
+	case interface{ Unwrap() []error }:
+		for _, inner := range e.Unwrap() {
+			if hint := HintOf(inner); hint != "" {
+				return hint
+			}
 		}
-		err = errors.Unwrap(err)
 	}
 	return ""
 }

@@ -1,0 +1,137 @@
+// Package app wires the program together: sub-commands, signals, exit codes.
+// It is the only package that knows all the others.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+
+	"github.com/vexxy/action/internal/config"
+	"github.com/vexxy/action/internal/fault"
+	"github.com/vexxy/action/internal/host/local"
+)
+
+// Streams are the program's connections to the world.
+type Streams struct {
+	In       io.Reader
+	Out, Err *os.File
+	Environ  []string
+}
+
+// command is one sub-command. Its result is the exit code; an error is printed
+// with its hint, and its code wins.
+type command struct {
+	name, short string
+	hidden      bool
+	run         func(ctx context.Context, s Streams, args []string) (fault.Code, error)
+}
+
+func commands() []command {
+	return []command{
+		{name: "run", short: "run an image under the sensor, judge its vulnerabilities, gate", run: runCommand},
+		{name: "replay", short: "make the documents anew from a record", run: replayCommand},
+		{name: "doctor", short: "say what this machine can do, and what to do about the rest", run: doctorCommand},
+		{name: "cleanup", short: "remove what a killed run has left", run: cleanupCommand},
+		{name: "version", short: "print the version", run: versionCommand},
+		{name: "sensor", hidden: true, run: sensorCommand},
+	}
+}
+
+// Main runs the program and gives its exit code. It never panics and never
+// exits by itself. A signal ends the context, so that everything is undone
+// before Main returns; a second signal is no faster.
+func Main(args []string, s Streams) (code int) {
+	defer func() {
+		if r := recover(); r != nil {
+			fmt.Fprintf(s.Err, "error: internal: %v\n%s", r, debug.Stack())
+			code = int(fault.Internal)
+		}
+	}()
+	ctx, stop := withSignals(context.Background())
+	defer stop()
+	got, err := dispatch(ctx, s, args)
+	if errors.Is(err, config.ErrHelp) {
+		return int(fault.Pass)
+	}
+	if err != nil {
+		local.PrintError(s.Err, err)
+		got = fault.Worst(got, fault.CodeOf(ctx, err))
+	}
+	return int(got)
+}
+
+// Job is Main for a CI host, where `run` goes without saying: arguments that
+// do not begin with a sub-command are those of `run`.
+func Job(args []string, s Streams) int {
+	for _, c := range commands() {
+		if len(args) > 0 && c.name == args[0] {
+			return Main(args, s)
+		}
+	}
+	return Main(append([]string{"run"}, args...), s)
+}
+
+func dispatch(ctx context.Context, s Streams, args []string) (fault.Code, error) {
+	if len(args) == 0 {
+		usage(s.Err)
+		return fault.Usage, nil
+	}
+	switch args[0] {
+	case "help", "-h", "--help":
+		usage(s.Out)
+		return fault.Pass, nil
+	case "--version":
+		args[0] = "version"
+	}
+	var names []string
+	for _, c := range commands() {
+		if c.name == args[0] {
+			return c.run(ctx, s, args[1:])
+		}
+		if !c.hidden {
+			names = append(names, c.name)
+		}
+	}
+	return fault.Usage, fault.New(fault.Usage, config.Suggest(args[0], names), "unknown command %q", args[0])
+}
+
+func usage(w io.Writer) {
+	fmt.Fprint(w, "vexxy runs a container image and says which of its vulnerabilities were reached.\n\nUsage:\n\n")
+	for _, c := range commands() {
+		if !c.hidden {
+			fmt.Fprintf(w, "  vexxy %-8s %s\n", c.name, c.short)
+		}
+	}
+	fmt.Fprint(w, "\n`vexxy run --help` lists the inputs.\n")
+}
+
+// withSignals gives a context that ends, with a fault.Signal as its cause, on
+// SIGINT, SIGTERM or SIGHUP.
+func withSignals(ctx context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	done := make(chan struct{})
+	go func() {
+		select {
+		case got := <-signals:
+			code := fault.Terminated
+			if got == os.Interrupt {
+				code = fault.Interrupted
+			}
+			cancel(fault.Signal{Code: code})
+		case <-done:
+		}
+	}()
+	return ctx, func() {
+		signal.Stop(signals)
+		close(done)
+		cancel(nil)
+	}
+}

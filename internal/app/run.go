@@ -1,0 +1,243 @@
+package app
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/term"
+
+	"github.com/vexxy/action/internal/config"
+	"github.com/vexxy/action/internal/engine/embedded"
+	"github.com/vexxy/action/internal/fault"
+	"github.com/vexxy/action/internal/host/local"
+	"github.com/vexxy/action/internal/inventory"
+	"github.com/vexxy/action/internal/journal"
+	"github.com/vexxy/action/internal/report"
+	"github.com/vexxy/action/internal/run"
+	"github.com/vexxy/action/internal/subject"
+)
+
+// cleanupTimeout bounds the undoing after a run, within the kill budgets of
+// CI hosts: GitHub sends SIGTERM 7.5 s after SIGINT.
+const cleanupTimeout = 10 * time.Second
+
+// stepsAnImage and stepsARun are how many steps the percentage counts on.
+const (
+	stepsAnImage = 6
+	stepsARun    = 2
+)
+
+// runCommand is `vexxy run`.
+func runCommand(ctx context.Context, s Streams, args []string) (fault.Code, error) {
+	cfg, err := config.Load(args, s.Environ, os.ReadFile, config.Options{})
+	if errors.Is(err, config.ErrHelp) {
+		return fault.Pass, config.Usage(s.Out)
+	}
+	if err != nil {
+		return fault.Usage, err
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, cfg.Deadline, fault.ErrDeadline)
+	defer cancel()
+
+	id, err := newRunID()
+	if err != nil {
+		return fault.Internal, err
+	}
+	started := time.Now().UTC()
+	if err := run.MakeDir(cfg.OutputDir); err != nil {
+		return fault.Usage, err
+	}
+	j, err := journal.Open(cfg.OutputDir, id, journal.StateDir(lookup(s.Environ)))
+	if err != nil {
+		return fault.Infra, err
+	}
+	progress := local.ForFile(s.Err, lookup(s.Environ))
+	timeline := run.NewTimeline(progress, j, stepsARun+stepsAnImage*len(cfg.Images))
+	out, err := observe(ctx, s, cfg, id, started, j, timeline)
+	progress.Close()
+	if cerr := j.Close(string(out.Verdict)); cerr != nil && err == nil {
+		err = fault.New(fault.Infra, "", "closing the journal: %w", cerr)
+	}
+	show(s, out)
+	for _, image := range out.Images {
+		if image.Err != nil {
+			local.PrintError(s.Err, image.Err)
+		}
+	}
+	return out.Code, err
+}
+
+// observe runs the plan and takes back all that it made, whatever happened.
+func observe(ctx context.Context, s Streams, cfg config.Config, id string, started time.Time, j *journal.Journal, timeline *run.Timeline) (run.Outcome, error) {
+	failed := run.Outcome{ID: id, Verdict: "error", Code: fault.Internal}
+	tmp, err := os.MkdirTemp("", "vexxy-"+id+"-")
+	if err != nil {
+		return failed, fault.New(fault.Infra, "check the space and the rights of the temporary directory", "making temporary directory: %w", err)
+	}
+	defer os.RemoveAll(tmp)
+	if err := j.Created(journal.Directory, tmp); err != nil {
+		return failed, err
+	}
+	helper, err := selfCommand()
+	if err != nil {
+		return failed, err
+	}
+	db := openDatabase(ctx, cfg, timeline)
+	defer db.close()
+	engine := embedded.New(engineOptions(s, cfg, id, tmp, helper), timeline, j, db.matcher)
+
+	// The images may be asked for from the local engine too; without one the
+	// run fails in Prepare, with the engine's own words.
+	var daemon subject.Daemon
+	if docker, err := embedded.Connect(ctx); err == nil {
+		defer docker.Close()
+		daemon = embedded.Daemon{Docker: docker}
+	}
+	out, err := run.Run(ctx, run.Plan{
+		ID: id, Version: Version(), Images: cfg.Images,
+		Settings: cfg.Settings(), Policy: cfg.Policy(), OutputDir: cfg.OutputDir, StartedAt: started,
+		Resolve: func(ctx context.Context, ref string) (subject.Image, error) {
+			return subject.Resolve(ctx, ref, subject.Options{
+				Platform: cfg.Platform, WantDigest: cfg.Digest, Daemon: daemon, TempDir: tmp,
+			})
+		},
+		Engine: engine, Timeline: timeline,
+	})
+
+	undo, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)
+	defer cancel()
+	done := timeline.Step("clean up")
+	cerr := engine.Close(undo)
+	done(cerr)
+	if cerr != nil {
+		err = errors.Join(err, fault.New(fault.Infra, "run `vexxy cleanup`", "cleaning up: %w", cerr))
+		out.Code = fault.Worst(out.Code, fault.Infra)
+	}
+	if rerr := os.RemoveAll(tmp); rerr == nil {
+		j.Removed(journal.Directory, tmp)
+	}
+	return out, err
+}
+
+// engineOptions translates the inputs for the embedded engine.
+func engineOptions(s Streams, cfg config.Config, id, tmp string, helper []string) embedded.Options {
+	o := embedded.Options{
+		RunID:    id,
+		Duration: cfg.Duration, EarlyStop: cfg.EarlyStop, Quiet: cfg.Quiet,
+		Command: cfg.Command, Args: cfg.Args, User: cfg.User, Ports: cfg.Ports, Network: cfg.Network,
+		CPU: cfg.CPULimit, Memory: cfg.MemoryLimit, Pids: cfg.PidsLimit,
+		AllowPrivilegeEscalation: cfg.AllowPrivilegeEscalation,
+		SensorCommand:            helper, TempDir: tmp,
+	}
+	for _, v := range cfg.Env {
+		o.Env = append(o.Env, v.Name+"="+v.Value.Reveal())
+	}
+	p := &o.Exercise
+	p.ReadyURL, p.ReadyCommand, p.ReadyTimeout = cfg.ReadyURL, argv(cfg.ReadyCommand), cfg.ReadyTimeout
+	p.TestCommand, p.ExecCommand, p.TestTimeout = cfg.TestCommand, argv(cfg.ExecCommand), cfg.TestTimeout
+	p.HTTPProbe, p.Environ = cfg.HTTPProbe, s.Environ
+	p.Redact = func(text string) string {
+		for _, secret := range cfg.Secrets() {
+			if v := secret.Reveal(); v != "" {
+				text = strings.ReplaceAll(text, v, "REDACTED")
+			}
+		}
+		return text
+	}
+	return o
+}
+
+// argv reads a command that runs in the workload as Dockerfiles do: a JSON
+// list runs as it is, anything else by the workload's shell.
+func argv(command string) []string {
+	var list []string
+	switch {
+	case command == "":
+		return nil
+	case strings.HasPrefix(command, "[") && json.Unmarshal([]byte(command), &list) == nil && len(list) > 0:
+		return list
+	}
+	return []string{"/bin/sh", "-c", command}
+}
+
+// database opens the vulnerability database beside everything else and gives
+// it to whoever asks.
+type database struct {
+	ready   chan struct{}
+	matched *inventory.Matcher
+	err     error
+}
+
+func openDatabase(ctx context.Context, cfg config.Config, timeline *run.Timeline) *database {
+	d := &database{ready: make(chan struct{})}
+	go func() {
+		defer close(d.ready)
+		done := timeline.Step("open vulnerability database")
+		d.matched, d.err = inventory.OpenDatabase(ctx, inventory.DatabaseOptions{Path: cfg.VulnerabilityDB})
+		done(d.err)
+	}()
+	return d
+}
+
+func (d *database) matcher(ctx context.Context) (*inventory.Matcher, error) {
+	select {
+	case <-d.ready:
+		return d.matched, d.err
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
+func (d *database) close() {
+	<-d.ready
+	if d.matched != nil {
+		d.matched.Close()
+	}
+}
+
+func newRunID() (string, error) {
+	var b [12]byte
+	if _, err := rand.Read(b[:]); err != nil {
+		return "", fmt.Errorf("making run ID: %w", err)
+	}
+	return hex.EncodeToString(b[:]), nil
+}
+
+// lookup gives a function that reads the given environment.
+func lookup(environ []string) func(string) string {
+	var once sync.Once
+	env := map[string]string{}
+	return func(name string) string {
+		once.Do(func() {
+			for _, kv := range environ {
+				k, v, _ := strings.Cut(kv, "=")
+				env[k] = v
+			}
+		})
+		return env[name]
+	}
+}
+
+// show prints the end of a run: the table, and where the files are.
+func show(s Streams, out run.Outcome) {
+	if len(out.Images) == 0 {
+		return
+	}
+	if len(out.Images) == 1 && out.Images[0].Err != nil {
+		return // the error says it all
+	}
+	terminal := term.IsTerminal(int(s.Out.Fd()))
+	width := 0
+	if terminal {
+		width, _, _ = term.GetSize(int(s.Out.Fd()))
+	}
+	report.Table(s.Out, out.Shown(), report.TableOptions{Width: width, Colour: terminal && lookup(s.Environ)("NO_COLOR") == ""})
+}

@@ -1,0 +1,99 @@
+package embedded
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/moby/moby/api/types/container"
+
+	"github.com/vexxy/action/internal/evidence"
+	"github.com/vexxy/action/internal/subject"
+)
+
+// concludeTimeout bounds the last questions to the sensor and the engine.
+const concludeTimeout = 60 * time.Second
+
+// conclude takes the last canary, asks the sensor for all it saw, and the
+// engine for how the workload fared.
+func (w *window) conclude(ctx context.Context, img subject.Image) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, concludeTimeout,
+		fmt.Errorf("the sensor or the Docker engine did not answer within %s", concludeTimeout))
+	defer cancel()
+	if !w.middle {
+		if err := w.canary(ctx, "middle"); err != nil {
+			return err
+		}
+	}
+	if err := w.canary(ctx, "end"); err != nil {
+		return err
+	}
+	observations, health, err := w.sensor.Stop(ctx)
+	if err != nil {
+		return fmt.Errorf("asking the sensor for what it saw: %w", err)
+	}
+	w.evidence.Observations, w.evidence.Health, w.evidence.Phases = observations, health, w.phases.all
+	return w.fared(ctx, img)
+}
+
+// fared asks the engine how the workload did, and settles readiness and the
+// window's end where both depend on it.
+func (w *window) fared(ctx context.Context, img subject.Image) error {
+	state, err := w.workload.inspect(ctx)
+	if err != nil {
+		return err
+	}
+	got := &w.evidence.Workload
+	got.ContainerID = w.workload.id
+	got.ConfigDigest = runningConfig(state, img.Subject)
+	got.Restarts = state.RestartCount
+	got.OOMKilled = state.State.OOMKilled
+	got.Exited = !state.State.Running
+	got.ExitCode = state.State.ExitCode
+	o := w.engine.options
+	got.Command = append(append(got.Command, o.Command...), o.Args...)
+	got.Relaxed = relaxed(o)
+	if !got.Exited {
+		return nil
+	}
+	w.evidence.Window.Stopped = evidence.StopExited
+	switch {
+	case got.ExitCode != 0:
+		if got.ReadyBy == evidence.ReadyRunning {
+			got.ReadyBy, got.ReadyAt = evidence.ReadyNever, time.Time{}
+		}
+	case got.ReadyBy == evidence.ReadyRunning:
+		// Nothing says that it should go on: it is a job, and it is done.
+		got.ReadyBy, got.ReadyAt = evidence.ReadyJob, w.evidence.Window.End
+		w.evidence.Window.Stopped = evidence.StopJobDone
+	case got.ReadyBy != evidence.ReadyNever && o.Exercise.Declared():
+		w.evidence.Window.Stopped = evidence.StopJobDone
+	}
+	return nil
+}
+
+// runningConfig gives the configuration digest of the image that runs. The
+// classic image store names an image by it; the containerd store names it by a
+// manifest or index, whose bytes name the configuration in turn.
+func runningConfig(state container.InspectResponse, s subject.Subject) string {
+	running := state.Image
+	if state.ImageManifestDescriptor != nil {
+		running = state.ImageManifestDescriptor.Digest.String()
+	}
+	if running != "" && (running == s.ManifestDigest || running == s.IndexDigest) {
+		return s.ConfigDigest
+	}
+	return running
+}
+
+// relaxed lists the protections that inputs took away.
+func relaxed(o Options) []string {
+	var list []string
+	if o.AllowPrivilegeEscalation {
+		list = append(list, "privilege escalation allowed")
+	}
+	if o.Network == "bridge" {
+		list = append(list, "network egress allowed")
+	}
+	return list
+}

@@ -1,0 +1,118 @@
+package embedded
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/vexxy/action/internal/evidence"
+	"github.com/vexxy/action/internal/inventory"
+	"github.com/vexxy/action/internal/record"
+	"github.com/vexxy/action/internal/sensor"
+	"github.com/vexxy/action/internal/subject"
+)
+
+// Prepare reaches the Docker engine and checks that the sensor can run here.
+func (e *Engine) Prepare(ctx context.Context) error {
+	docker, err := Connect(ctx)
+	if err != nil {
+		return err
+	}
+	e.docker = docker
+	return nil
+}
+
+// Observe runs the image under the sensor while Syft and Grype read it, and
+// gives the record of both. A workload that fails is evidence, not an error.
+func (e *Engine) Observe(ctx context.Context, img subject.Image) (record.Record, error) {
+	rec := record.Record{Subject: img.Subject}
+	seen := newTracker()
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		var err error
+		rec.Inventory, rec.SBOM, err = e.takeInventory(gctx, img, seen)
+		return err
+	})
+	g.Go(func() error {
+		var err error
+		rec.Evidence, err = e.watch(gctx, img, seen)
+		return err
+	})
+	err := g.Wait()
+	if cause := context.Cause(ctx); cause != nil {
+		err = cause
+	}
+	return rec, err
+}
+
+// takeInventory reads the image's packages and matches them.
+func (e *Engine) takeInventory(ctx context.Context, img subject.Image, seen *tracker) (inventory.Inventory, []byte, error) {
+	tmp, err := os.MkdirTemp(e.options.TempDir, "layers-")
+	if err != nil {
+		return inventory.Inventory{}, nil, fmt.Errorf("making directory for layers: %w", err)
+	}
+	defer os.RemoveAll(tmp)
+	done := e.progress.Step("read packages")
+	catalog, err := inventory.Read(ctx, img.Image, img.Requested, tmp)
+	done(err)
+	if err != nil {
+		return inventory.Inventory{}, nil, err
+	}
+	seen.know(catalog.Packages)
+
+	done = e.progress.Step("match vulnerabilities")
+	matcher, err := e.matcher(ctx)
+	var inv inventory.Inventory
+	if err == nil {
+		inv, err = matcher.Complete(ctx, catalog)
+	}
+	done(err)
+	return inv, catalog.SBOM, err
+}
+
+// watch runs the workload for its window and gives the evidence. The sensor
+// is attached and tested before the container starts, and asked for what it
+// saw before the container is taken away.
+func (e *Engine) watch(ctx context.Context, img subject.Image, seen *tracker) (evidence.Evidence, error) {
+	w := &window{engine: e, seen: seen}
+	defer func() {
+		if w.sensor != nil {
+			w.sensor.Stop(context.WithoutCancel(ctx)) // its answer was taken, or is of no use any more
+		}
+	}()
+	done := e.progress.Step("prepare container")
+	err := w.prepare(ctx, img)
+	done(err)
+	if err != nil {
+		return evidence.Evidence{}, err
+	}
+	done = e.progress.Step("observe")
+	ev, err := w.run(ctx, img)
+	done(err)
+	return ev, err
+}
+
+// prepare attaches and tests the sensor while the engine gets the image, and
+// makes the container.
+func (w *window) prepare(ctx context.Context, img subject.Image) error {
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		session, err := sensor.Start(ctx, w.engine.options.SensorCommand)
+		if err != nil {
+			return err
+		}
+		w.sensor = session
+		return w.canary(ctx, "start")
+	})
+	g.Go(func() error {
+		ref, err := w.engine.provide(gctx, img)
+		if err != nil {
+			return err
+		}
+		w.workload, err = w.engine.create(gctx, ref, img)
+		return err
+	})
+	return g.Wait()
+}

@@ -1,0 +1,106 @@
+package run
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/vexxy/action/internal/consume"
+	"github.com/vexxy/action/internal/fault"
+	"github.com/vexxy/action/internal/gate"
+	"github.com/vexxy/action/internal/judge"
+	"github.com/vexxy/action/internal/record"
+	"github.com/vexxy/action/internal/report"
+	"github.com/vexxy/action/internal/sbom"
+	"github.com/vexxy/action/internal/vexdoc"
+)
+
+// The names of the documents in an image's folder, beside those of the SBOMs.
+const (
+	VEXFile     = "vex.openvex.json"
+	SummaryFile = "summary.md"
+	ResultFile  = "result.json"
+)
+
+// maxSummary is the largest summary that every host takes, in bytes.
+const maxSummary = 1 << 20
+
+// Documents is everything that follows from one record.
+type Documents struct {
+	Image report.Image
+	// Files are the documents by name, all but the result.
+	Files map[string][]byte
+}
+
+// Compose judges a record and makes its documents. It is a function of record
+// and policy alone: the same record gives the same bytes. The document is read
+// as its consumers will read it; one that suppresses anything but the intended
+// findings is an internal error and never leaves.
+func Compose(ctx context.Context, rec record.Record, policy gate.Policy) (Documents, error) {
+	j := judge.Judge(rec)
+	vex, err := vexdoc.Build(rec, j)
+	if err != nil {
+		return Documents{}, fmt.Errorf("building the OpenVEX document: %w", err)
+	}
+	check, err := consume.Check(ctx, vex, rec, j)
+	if err != nil {
+		return Documents{}, fmt.Errorf("reading the OpenVEX document back: %w", err)
+	}
+	if !check.OK {
+		return Documents{}, fmt.Errorf("the OpenVEX document would be misread: %s", check)
+	}
+	files, err := sbom.Documents(rec, j.Observed)
+	if err != nil {
+		return Documents{}, fmt.Errorf("writing SBOMs: %w", err)
+	}
+	docs := Documents{
+		Image: report.Image{Record: rec, Judgement: j, Decision: gate.Decide(policy, j)},
+		Files: files,
+	}
+	docs.Files[VEXFile] = vex
+	docs.Files[SummaryFile] = report.Summary(docs.Image, maxSummary)
+	return docs, nil
+}
+
+// WriteTo writes the documents into dir, each whole or not at all, and the
+// result last: it is the proof that the others are there.
+func (d Documents) WriteTo(dir string) error {
+	for name, data := range d.Files {
+		if err := writeFile(filepath.Join(dir, name), data); err != nil {
+			return err
+		}
+	}
+	d.Image.Publication = report.Published(d.Files)
+	result, err := report.Result(d.Image)
+	if err != nil {
+		return fmt.Errorf("writing result: %w", err)
+	}
+	return writeFile(filepath.Join(dir, ResultFile), result)
+}
+
+// writeFile replaces a file atomically.
+func writeFile(path string, data []byte) error {
+	err := func() error {
+		tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-")
+		if err != nil {
+			return err
+		}
+		defer os.Remove(tmp.Name())
+		defer tmp.Close()
+		if _, err := tmp.Write(data); err != nil {
+			return err
+		}
+		if err := tmp.Chmod(0o644); err != nil {
+			return err
+		}
+		if err := tmp.Sync(); err != nil {
+			return err
+		}
+		return os.Rename(tmp.Name(), path)
+	}()
+	if err != nil {
+		return fault.New(fault.Infra, "check the space and the rights of the output directory", "writing %s: %w", path, err)
+	}
+	return nil
+}

@@ -1,0 +1,129 @@
+// Package run holds the order of one run and nothing else: resolve, observe,
+// record, judge, write. Read Run first; each step lives in the package that
+// its name says.
+package run
+
+import (
+	"context"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/vexxy/action/internal/gate"
+	"github.com/vexxy/action/internal/record"
+	"github.com/vexxy/action/internal/subject"
+)
+
+// Engine runs an image and watches it.
+type Engine interface {
+	// Prepare makes ready what all images share.
+	Prepare(ctx context.Context) error
+	// Observe runs one image and gives its record, all but Run filled in. A
+	// workload that fared badly is no error: the record says so.
+	Observe(ctx context.Context, img subject.Image) (record.Record, error)
+}
+
+// Plan is everything that a run is made of.
+type Plan struct {
+	// ID is the run's name in all documents: 96 random bits in hex.
+	ID      string
+	Version string
+	Images  []string
+	// Settings are the effective inputs for the record, Policy what they say
+	// of the gate.
+	Settings  map[string]string
+	Policy    gate.Policy
+	OutputDir string
+	StartedAt time.Time
+	Resolve   func(ctx context.Context, ref string) (subject.Image, error)
+	Engine    Engine
+	Timeline  *Timeline
+}
+
+// Run takes every image of the plan through the whole run and writes the
+// documents. It goes on with the next image when one fails; the outcome says
+// what became of each. Only what ends all of them is an error.
+func Run(ctx context.Context, p Plan) (Outcome, error) {
+	out := Outcome{ID: p.ID, StartedAt: p.StartedAt}
+	for i, dir := range folders(p.OutputDir, p.Images) {
+		out.Images = append(out.Images, ImageOutcome{Requested: p.Images[i], Dir: dir, Verdict: gate.VerdictError})
+	}
+	if err := begin(p, &out); err != nil {
+		return out, err
+	}
+
+	images, err := p.resolveAndPrepare(ctx)
+	defer func() {
+		for _, img := range images {
+			img.Close()
+		}
+	}()
+	if err != nil {
+		return out, finish(ctx, p, &out, err)
+	}
+	for i := range out.Images {
+		if ctx.Err() != nil {
+			break
+		}
+		out.Images[i].settle(ctx, p.image(ctx, images[i], &out.Images[i]))
+	}
+	return out, finish(ctx, p, &out, context.Cause(ctx))
+}
+
+// resolveAndPrepare fixes all images to digests while the engine gets ready.
+func (p Plan) resolveAndPrepare(ctx context.Context) ([]subject.Image, error) {
+	images := make([]subject.Image, len(p.Images))
+	g, prepareCtx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		done := p.Timeline.Step("prepare engine")
+		err := p.Engine.Prepare(prepareCtx)
+		done(err)
+		return err
+	})
+	for i, ref := range p.Images {
+		g.Go(func() error {
+			done := p.Timeline.Step("resolve " + ref)
+			img, err := p.Resolve(ctx, ref) // its layers are read long after this group is done
+			images[i] = img
+			done(err)
+			return err
+		})
+	}
+	return images, g.Wait()
+}
+
+// image takes one image from the engine to its documents.
+func (p Plan) image(ctx context.Context, img subject.Image, out *ImageOutcome) error {
+	rec, err := p.Engine.Observe(ctx, img)
+	if err != nil {
+		return err
+	}
+	if err := context.Cause(ctx); err != nil {
+		return err
+	}
+	rec.Run = record.Run{
+		Schema: record.Schema, ID: p.ID, Version: p.Version,
+		StartedAt: p.StartedAt, FinishedAt: time.Now().UTC(),
+		Settings: p.Settings, Timings: p.Timeline.Timings(),
+	}
+	done := p.Timeline.Step("judge and write documents")
+	err = p.write(ctx, &rec, out)
+	done(err)
+	return err
+}
+
+// write keeps the record and what follows from it. Writing brings the record
+// to the form that a replay reads, so that both give the same documents.
+func (p Plan) write(ctx context.Context, rec *record.Record, out *ImageOutcome) error {
+	if err := record.Write(filepath.Join(out.Dir, "record"), rec); err != nil {
+		return err
+	}
+	docs, err := Compose(ctx, *rec, p.Policy)
+	if err != nil {
+		return err
+	}
+	out.Image = docs.Image
+	out.Verdict, out.Code, out.Causes = docs.Image.Decision.Verdict, docs.Image.Decision.Code, docs.Image.Decision.Causes
+	return docs.WriteTo(out.Dir)
+}
