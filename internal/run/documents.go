@@ -2,6 +2,7 @@ package run
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -39,16 +40,9 @@ type Documents struct {
 // findings is an internal error and never leaves.
 func Compose(ctx context.Context, rec record.Record, policy gate.Policy) (Documents, error) {
 	j := judge.Judge(rec)
-	vex, err := vexdoc.Build(rec, j)
+	vex, err := statements(ctx, rec, j)
 	if err != nil {
-		return Documents{}, fmt.Errorf("building the OpenVEX document: %w", err)
-	}
-	check, err := consume.Check(ctx, vex, rec, j)
-	if err != nil {
-		return Documents{}, fmt.Errorf("reading the OpenVEX document back: %w", err)
-	}
-	if !check.OK {
-		return Documents{}, fmt.Errorf("the OpenVEX document would be misread: %s", check)
+		return Documents{}, err
 	}
 	files, err := sbom.Documents(rec, j.Observed)
 	if err != nil {
@@ -58,9 +52,31 @@ func Compose(ctx context.Context, rec record.Record, policy gate.Policy) (Docume
 		Image: report.Image{Record: rec, Judgement: j, Decision: gate.Decide(policy, j)},
 		Files: files,
 	}
-	docs.Files[VEXFile] = vex
+	if vex != nil {
+		docs.Files[VEXFile] = vex
+	}
 	docs.Files[SummaryFile] = report.Summary(docs.Image, maxSummary)
 	return docs, nil
+}
+
+// statements makes the OpenVEX document and reads it back. An image without
+// findings has none: OpenVEX knows no document without statements.
+func statements(ctx context.Context, rec record.Record, j judge.Judgement) ([]byte, error) {
+	vex, err := vexdoc.Build(rec, j)
+	if errors.Is(err, vexdoc.ErrEmpty) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("building the OpenVEX document: %w", err)
+	}
+	check, err := consume.Check(ctx, vex, rec, j)
+	if err != nil {
+		return nil, fmt.Errorf("reading the OpenVEX document back: %w", err)
+	}
+	if !check.OK {
+		return nil, fmt.Errorf("the OpenVEX document would be misread: %s", check)
+	}
+	return vex, nil
 }
 
 // WriteTo writes the documents into dir, each whole or not at all, and the
