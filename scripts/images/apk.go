@@ -14,12 +14,17 @@ import (
 // https://wiki.alpinelinux.org/wiki/Apk_spec), and a Go tool that apk knows
 // nothing of.
 func apkTree(ctx context.Context, s *store, t *tree) error {
-	units, err := s.units(ctx, "/usr/lib", muslLoader)
+	const loader = "/lib/ld-musl-x86_64.so.1" // all of musl is in the loader
+	musl, err := cLibrary(unit{name: "musl", version: "1.2.3", release: "r4", about: "C library"}, map[string]string{loader: loader})
+	if err != nil {
+		return err
+	}
+	units, err := s.units(ctx, "musl-gcc", "/usr/lib", "r0")
 	if err != nil {
 		return err
 	}
 	var db bytes.Buffer
-	for _, u := range units {
+	for _, u := range append(units, musl) {
 		for _, f := range u.files {
 			t.file(f.path, f.mode, f.data)
 		}
@@ -39,8 +44,8 @@ func (u unit) apk(db *bytes.Buffer) {
 	for _, f := range u.files {
 		size += len(f.data)
 	}
-	fmt.Fprintf(db, "C:%s\nP:%s\nV:%s-r0\nA:x86_64\nS:%d\nI:%d\nT:%s\nU:https://example.test\nL:MIT\no:%s\nm:Fixture <fixture@example.test>\nt:%d\n",
-		apkSum([]byte(u.name)), u.name, u.version, size/2, size, u.about, u.name, madeAt.Unix())
+	fmt.Fprintf(db, "C:%s\nP:%s\nV:%s-%s\nA:x86_64\nS:%d\nI:%d\nT:%s\nU:https://example.test\nL:MIT\no:%s\nm:Fixture <fixture@example.test>\nt:%d\n",
+		apkSum([]byte(u.name)), u.name, u.version, u.release, size/2, size, u.about, u.name, madeAt.Unix())
 	for _, f := range u.files {
 		fmt.Fprintf(db, "F:%s\nR:%s\na:0:0:%o\nZ:%s\n", path.Dir(f.path)[1:], path.Base(f.path), f.mode, apkSum(f.data))
 	}

@@ -5,15 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 )
-
-// muslLoader is where Debian's musl package puts the loader, which is the
-// whole of the C library.
-var muslLoader = map[string]string{
-	"amd64": "/lib/ld-musl-x86_64.so.1",
-	"arm64": "/lib/ld-musl-aarch64.so.1",
-}[runtime.GOARCH]
 
 // compile builds a C file of testdata/images/src and adds the program.
 func (s *store) compile(ctx context.Context, t *tree, to, compiler, source string, flags ...string) error {
@@ -96,12 +88,12 @@ func serveStatic(to string) layer {
 	}}
 }
 
-// greetings is a server of musl in its parts.
-type greetings struct{ loader, serve, greet, spare []byte }
+// greetings is a server in its parts.
+type greetings struct{ serve, greet, spare []byte }
 
 // greetings builds a server that is linked with libgreet, which it finds in
 // lib, and libspare, with which nothing is linked.
-func (s *store) greetings(ctx context.Context, lib string) (greetings, error) {
+func (s *store) greetings(ctx context.Context, compiler, lib string) (greetings, error) {
 	var g greetings
 	dir, err := os.MkdirTemp(s.cachePath(""), "cc-")
 	if err != nil {
@@ -115,14 +107,12 @@ func (s *store) greetings(ctx context.Context, lib string) (greetings, error) {
 		{"-shared", "-fPIC", "-Wl,-soname,libspare.so.1", "-o", at("libspare.so.1"), src("spare.c")},
 		{"-DGREETING", "-o", at("serve"), src("serve.c"), at("libgreet.so.1"), "-Wl,-rpath," + lib},
 	} {
-		if err := s.command(ctx, dir, nil, append([]string{"musl-gcc", "-O2"}, args...)...); err != nil {
+		if err := s.command(ctx, dir, nil, append([]string{compiler, "-O2"}, args...)...); err != nil {
 			return g, fmt.Errorf("compiling the greeting server: %w", err)
 		}
 	}
-	for name, to := range map[string]*[]byte{
-		muslLoader: &g.loader, at("serve"): &g.serve, at("libgreet.so.1"): &g.greet, at("libspare.so.1"): &g.spare,
-	} {
-		if *to, err = os.ReadFile(name); err != nil {
+	for name, to := range map[string]*[]byte{"serve": &g.serve, "libgreet.so.1": &g.greet, "libspare.so.1": &g.spare} {
+		if *to, err = os.ReadFile(at(name)); err != nil {
 			return g, fmt.Errorf("reading the greeting server: %w", err)
 		}
 	}

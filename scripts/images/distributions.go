@@ -1,6 +1,12 @@
 package main
 
-import "context"
+import (
+	"context"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+)
 
 // distributions are images whose packages are not, or not only, Debian's own
 // 64-bit ones.
@@ -29,10 +35,10 @@ func serve32() layer {
 }
 
 // unit is one package of an apk or rpm database that we make ourselves: what
-// it is called and which files it owns.
+// it is called, in which version and release, and which files it owns.
 type unit struct {
-	name, version, about string
-	files                []owned
+	name, version, release, about string
+	files                         []owned
 }
 
 // owned is a packaged file: where it is in the image and its content.
@@ -42,17 +48,30 @@ type owned struct {
 	data []byte
 }
 
-// units are the packages of the apk and rpm fixtures: a C library, a library
-// in use, one that is not, and the server. lib is where libraries go.
-func (s *store) units(ctx context.Context, lib, loader string) ([]unit, error) {
-	parts, err := s.greetings(ctx, lib)
+// units are the packages of the apk and rpm fixtures beside their C library: a
+// library in use, one that is not, and the server. lib is where libraries go.
+func (s *store) units(ctx context.Context, compiler, lib, release string) ([]unit, error) {
+	parts, err := s.greetings(ctx, compiler, lib)
 	if err != nil {
 		return nil, err
 	}
 	return []unit{
-		{"musl", "1.2.3", "C library", []owned{{loader, 0o755, parts.loader}}},
-		{"libgreet", "1.0", "says hello", []owned{{lib + "/libgreet.so.1", 0o755, parts.greet}}},
-		{"libspare", "1.0", "says nothing", []owned{{lib + "/libspare.so.1", 0o755, parts.spare}}},
-		{"serve", "1.0", "answers on port 8080", []owned{{"/usr/bin/serve", 0o755, parts.serve}}},
+		{"libgreet", "1.0", release, "says hello", []owned{{lib + "/libgreet.so.1", 0o755, parts.greet}}},
+		{"libspare", "1.0", release, "says nothing", []owned{{lib + "/libspare.so.1", 0o755, parts.spare}}},
+		{"serve", "1.0", release, "answers on port 8080", []owned{{"/usr/bin/serve", 0o755, parts.serve}}},
 	}, nil
+}
+
+// cLibrary is a package of the C library of this machine, by files of the
+// machine and where they go. Its name and version are those of another
+// distribution, so that advisories of that one match.
+func cLibrary(u unit, from map[string]string) (unit, error) {
+	for _, to := range slices.Sorted(maps.Keys(from)) {
+		data, err := os.ReadFile(from[to])
+		if err != nil {
+			return u, fmt.Errorf("reading the C library: %w", err)
+		}
+		u.files = append(u.files, owned{to, 0o755, data})
+	}
+	return u, nil
 }

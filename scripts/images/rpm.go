@@ -14,7 +14,15 @@ import (
 // database holds the time of its making, so its digest differs from build to
 // build.
 func rpmTree(ctx context.Context, s *store, t *tree) error {
-	units, err := s.units(ctx, "/usr/lib64", "/usr"+muslLoader)
+	glibc, err := cLibrary(unit{name: "glibc", version: "2.34", release: "60.el9", about: "C library"}, map[string]string{
+		"/usr/lib64/ld-linux-x86-64.so.2": "/lib64/ld-linux-x86-64.so.2",
+		"/usr/lib64/libc.so.6":            "/lib/x86_64-linux-gnu/libc.so.6",
+		"/usr/lib64/libm.so.6":            "/lib/x86_64-linux-gnu/libm.so.6",
+	})
+	if err != nil {
+		return err
+	}
+	units, err := s.units(ctx, "gcc", "/usr/lib64", "1.el9")
 	if err != nil {
 		return err
 	}
@@ -23,9 +31,9 @@ func rpmTree(ctx context.Context, s *store, t *tree) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	t.symlink("/lib", "usr/lib")
+	t.symlink("/lib64", "usr/lib64")
 	var packages []string
-	for _, u := range units {
+	for _, u := range append(units, glibc) {
 		for _, f := range u.files {
 			t.file(f.path, f.mode, f.data)
 		}
@@ -55,8 +63,8 @@ func rpmTree(ctx context.Context, s *store, t *tree) error {
 // rpmBuild makes one package and gives its file.
 func (s *store) rpmBuild(ctx context.Context, dir string, u unit) (string, error) {
 	var spec bytes.Buffer
-	fmt.Fprintf(&spec, "Name: %s\nVersion: %s\nRelease: 1.el9\nSummary: %s\nLicense: MIT\nAutoReqProv: no\n\n%%description\n%s.\n\n%%files\n",
-		u.name, u.version, u.about, u.about)
+	fmt.Fprintf(&spec, "Name: %s\nVersion: %s\nRelease: %s\nSummary: %s\nLicense: MIT\nAutoReqProv: no\n\n%%description\n%s.\n\n%%files\n",
+		u.name, u.version, u.release, u.about, u.about)
 	root := filepath.Join(dir, "root-"+u.name)
 	for _, f := range u.files {
 		to := filepath.Join(root, f.path)
@@ -83,5 +91,5 @@ func (s *store) rpmBuild(ctx context.Context, dir string, u unit) (string, error
 	if err := s.command(ctx, dir, env, append(args, name)...); err != nil {
 		return "", fmt.Errorf("building rpm %s: %w", u.name, err)
 	}
-	return filepath.Join(dir, "RPMS/x86_64", strings.Join([]string{u.name, u.version, "1.el9.x86_64.rpm"}, "-")), nil
+	return filepath.Join(dir, "RPMS/x86_64", strings.Join([]string{u.name, u.version, u.release + ".x86_64.rpm"}, "-")), nil
 }
