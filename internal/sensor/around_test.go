@@ -172,7 +172,7 @@ func TestSideBySide(t *testing.T) {
 // counter say so.
 func TestRingTooSmall(t *testing.T) {
 	ctx := deadline(t)
-	s := start(t, ctx, "4096", "blocked")
+	s := start(t, ctx, "ring=4096", "blocked")
 	c, err := s.Canary(ctx, "start")
 	if err != nil {
 		t.Fatal(err)

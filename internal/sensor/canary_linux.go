@@ -14,6 +14,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -68,6 +69,8 @@ func (w *watch) runCanary(ctx context.Context, stage string) evidence.Canary {
 }
 
 func (w *watch) tryCanary(ctx context.Context, canary *evidence.Canary) (err error) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	run := &canaryRun{stem: "vexxy-canary-" + randomHex(8), seen: map[string]bool{}}
 	files, err := canaryDirectory(run.stem)
 	if err != nil {
@@ -156,6 +159,8 @@ func startCanary(ctx context.Context, stem string, files, root *os.File) (*canar
 		cmd.ExtraFiles = append(cmd.ExtraFiles, root)
 	}
 	cmd.WaitDelay = time.Second
+	// It dies with the thread that starts it: the caller has locked its own.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		return nil, err

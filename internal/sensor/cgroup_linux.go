@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path"
+	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -41,7 +42,8 @@ func (w *watch) canaryPlace(stage string) (*place, error) {
 	if stage == "middle" {
 		return nil, errors.New("the container has no process to run beside")
 	}
-	dir := path.Join(base, "vexxy-"+randomHex(32))
+	sweep(base)
+	dir := path.Join(base, fmt.Sprintf("%s%d-%s", ownPrefix, os.Getpid(), randomHex(32)))
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("making a control group: %w", err)
 	}
@@ -52,6 +54,28 @@ func (w *watch) canaryPlace(stage string) (*place, error) {
 	}
 	p.id = st.Ino
 	return p, nil
+}
+
+// ownPrefix begins the names of the helper's own groups; its process number follows.
+const ownPrefix = "vexxy-"
+
+// sweep removes the groups of helpers that were killed. A group with a process
+// in it cannot be removed, and one whose helper lives is left alone.
+func sweep(base string) {
+	groups, err := os.ReadDir(base)
+	if err != nil {
+		return
+	}
+	for _, g := range groups {
+		rest, own := strings.CutPrefix(g.Name(), ownPrefix)
+		pid, _, _ := strings.Cut(rest, "-")
+		if _, err := strconv.Atoi(pid); !own || err != nil {
+			continue
+		}
+		if _, err := os.Stat("/proc/" + pid); errors.Is(err, os.ErrNotExist) {
+			_ = unix.Rmdir(path.Join(base, g.Name()))
+		}
+	}
 }
 
 // leave removes the helper's own group; its process has been reaped.

@@ -46,22 +46,23 @@ func (w *watch) wire(e event) wireFile {
 
 // found resolves a file against the image and records it; mu is held.
 func (w *watch) found(r *root, id identity, wire wireFile, flags uint8) {
-	names, known, fresh := r.look(id.device, id.inode, string(wire.Path))
+	names, is := r.look(id.device, id.inode, string(wire.Path))
 	executed := wire.Kinds&(kindExec|kindInterp|kindXMap) != 0
 	switch {
 	case flags&flagMemfd != 0:
-		names, known, fresh = nil, false, true
+		names, is = nil, foreign
 		if executed {
 			w.sawBlind("memfd-exec", wire.Path)
 		}
-	case flags&flagCut != 0 && known:
+	case flags&flagCut != 0 && is != foreign:
 		wire.Path = []byte(names[0])
 	case flags&flagCut != 0:
 		w.lost.Path++
 	}
-	// Without an index nothing can be said to be no file of the image.
-	wire.Foreign = !known && r.fault == nil
-	if !known || slices.Contains(names, string(wire.Path)) {
+	// Without a whole index nothing can be said to be no file of the image;
+	// that there is none is an error in the health.
+	wire.Foreign = r.fault == nil && (is == foreign || is == late && executed)
+	if is == foreign || slices.Contains(names, string(wire.Path)) {
 		w.record(wire)
 	}
 	// All names of a hard-linked file are in use when one is.
@@ -72,7 +73,7 @@ func (w *watch) found(r *root, id identity, wire wireFile, flags uint8) {
 			w.record(other)
 		}
 	}
-	if executed && fresh && !w.hashed[id] {
+	if executed && is != ofImage && !w.hashed[id] {
 		w.hashed[id] = true
 		if !w.crew.do(func() { w.digest(r, id, wire, flags) }) {
 			w.sawBlind("foreign-exec", wire.Path)

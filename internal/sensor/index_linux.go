@@ -185,22 +185,42 @@ func (r *root) enter(at int, name, full string) error {
 	return nil
 }
 
-// look finds the image's names of a file that the kernel saw as path. fresh
-// says that its content may be another than the image's.
-func (r *root) look(device, inode uint64, name string) (names []string, known, fresh bool) {
-	names = r.names[inode]
-	if device == r.device && len(names) > 0 {
-		return names, true, r.late[inode]
+// standing is what a file is to the image.
+type standing int
+
+const (
+	// ofImage is a file of the image.
+	ofImage standing = iota
+	// replaced is another file than the image's, under the image's name: copied
+	// up to be written to, or put in its place.
+	replaced
+	// late has a name in the index but changed after the root was made: the
+	// index cannot tell whether the image had it.
+	late
+	// foreign is no file of the image.
+	foreign
+)
+
+// look finds the image's names of a file that the kernel saw as name.
+func (r *root) look(device, inode uint64, name string) ([]string, standing) {
+	names, known := r.names[inode], ofImage
+	if r.late[inode] {
+		known = late
 	}
-	if number, ok := r.inodes[name]; ok && (device == r.device || number == inode) {
-		return []string{name}, true, number != inode // copied up, or replaced
+	if device == r.device && len(names) > 0 {
+		return names, known
+	}
+	if number, ok := r.inodes[name]; ok && number == inode {
+		return []string{name}, known // where stat numbers devices otherwise
+	} else if ok && device == r.device {
+		return []string{name}, replaced
 	}
 	// The same inode through another file system on top of this one (a nested
 	// overlay), which has the name but not the directory.
 	for _, n := range names {
 		if path.Base(n) == path.Base(name) {
-			return []string{n}, true, r.late[inode]
+			return []string{n}, known
 		}
 	}
-	return nil, false, true
+	return nil, foreign
 }

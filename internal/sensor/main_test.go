@@ -8,24 +8,31 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
+	"strings"
 	"testing"
 )
 
 // TestMain lets the test binary stand in for `vexxy sensor`: its helper
 // processes are this binary again, told by their arguments.
 //
-//	sensor [RINGBYTES [blocked]]
+//	sensor [ring=BYTES] [files=NUMBER] [blocked]
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == "sensor" {
 		var t tuning
-		if len(os.Args) > 2 {
-			bytes, err := strconv.Atoi(os.Args[2])
-			if err != nil {
-				panic(err)
+		for _, arg := range os.Args[2:] {
+			key, value, _ := strings.Cut(arg, "=")
+			n, err := strconv.ParseUint(value, 10, 32)
+			switch {
+			case key == "ring" && err == nil:
+				t.ring = uint32(n)
+			case key == "files" && err == nil:
+				t.files = uint32(n)
+			case key == "blocked":
+				t.blocked = true
+			default:
+				panic(arg)
 			}
-			t.ring = uint32(bytes)
 		}
-		t.blocked = len(os.Args) > 3
 		if err := serve(context.Background(), os.Stdin, os.Stdout, t); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)

@@ -28,9 +28,8 @@ type program struct {
 	attachedAt time.Time
 }
 
-// attach loads the program and attaches it to all its tracepoints. ringBytes
-// replaces the ring buffer's size when it is not 0.
-func attach(ringBytes uint32) (_ *program, err error) {
+// attach loads the program and attaches it to all its tracepoints.
+func attach(t tuning) (_ *program, err error) {
 	// Where memory is charged to the control group the limit is not needed,
 	// and some sandboxes refuse to raise it: loading tells.
 	_ = rlimit.RemoveMemlock()
@@ -52,8 +51,11 @@ func attach(ringBytes uint32) (_ *program, err error) {
 	if kernel.TypeByName("btf_trace_io_uring_submit_req", &tracepoint) != nil {
 		p.uring = false
 	}
-	if ringBytes != 0 {
-		spec.Maps[probeMapEvents].MaxEntries = ringBytes
+	if t.ring != 0 {
+		spec.Maps[probeMapEvents].MaxEntries = t.ring
+	}
+	if t.files != 0 {
+		spec.Maps[probeMapSeen].MaxEntries = t.files
 	}
 	if err := p.load(spec); err != nil {
 		return nil, explain(err)

@@ -26,6 +26,8 @@ func Serve(ctx context.Context, in io.Reader, out io.Writer) error {
 type tuning struct {
 	// ring is the ring buffer's size in bytes; 0 is the default.
 	ring uint32
+	// files is how many different files the kernel's table holds; 0 is the default.
+	files uint32
 	// blocked keeps the ring from being read until a canary has run.
 	blocked bool
 }
@@ -37,7 +39,7 @@ func serve(ctx context.Context, in io.Reader, out io.Writer, t tuning) error {
 	// The terminal's interrupt is for the parent, which stops the helper.
 	signal.Ignore(syscall.SIGINT, syscall.SIGHUP, syscall.SIGPIPE)
 	send := newSender(out)
-	p, err := attach(t.ring)
+	p, err := attach(t)
 	if err != nil {
 		m := message{Type: msgFailed, Error: err.Error()}
 		switch {

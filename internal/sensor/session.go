@@ -45,7 +45,8 @@ type Counts struct {
 
 // Claim names the container to watch, by its ID as it stands in the names of
 // its control group. It waits for the container's first exec, until ctx ends.
-// A session watches one container; restarts of it are followed.
+// Best called once the container is created and before it is started: then the
+// image's files are listed before the workload can change any. A session watches one container; restarts of it are followed.
 func (s *Session) Claim(ctx context.Context, containerID string, _ ClaimOptions) (Claimed, error) {
 	if len(containerID) < 12 {
 		return Claimed{}, fmt.Errorf("claiming container %q: the ID is too short", containerID)

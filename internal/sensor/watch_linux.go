@@ -17,7 +17,7 @@ import (
 
 const (
 	// mostWaiting bounds the events that are kept of groups nobody claimed yet.
-	mostWaiting = 400_000
+	mostWaiting = 200_000
 	// sampleEvery is how often the mappings of all processes are read.
 	sampleEvery = 5 * time.Second
 	// settleFor bounds what is still done at the end: index and digests.

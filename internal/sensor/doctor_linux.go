@@ -31,7 +31,7 @@ func Probe(ctx context.Context) Report {
 	add("control groups", err, base, "mount the control groups at /sys/fs/cgroup")
 	if os.Geteuid() == 0 {
 		add("root", nil, "this process is root", "")
-		p, err := attach(0)
+		p, err := attach(tuning{})
 		detail := ""
 		if err == nil {
 			detail = fmt.Sprintf("%v, ring buffer %d MiB, io_uring %v", p.names, p.ring.BufferSize()>>20, p.uring)
