@@ -89,13 +89,13 @@ type errReader struct{}
 
 func (errReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
-// replaced is an image with one layer exchanged.
+// replaced is an image with other layers than its configuration names.
 type replaced struct {
 	v1.Image
-	layer v1.Layer
+	layers []v1.Layer
 }
 
-func (r replaced) Layers() ([]v1.Layer, error) { return []v1.Layer{r.layer}, nil }
+func (r replaced) Layers() ([]v1.Layer, error) { return r.layers, nil }
 
 func TestBadLayers(t *testing.T) {
 	layer, err := it.Layer([]it.File{{Path: "/good"}})
@@ -106,13 +106,18 @@ func TestBadLayers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, test := range []struct {
-		layer v1.Layer
-		code  fault.Code
-	}{{tampered{layer}, fault.Integrity}, {broken{layer}, fault.Infra}} {
-		_, err := Read(context.Background(), replaced{img, test.layer}, "x", t.TempDir())
+	for name, test := range map[string]struct {
+		layers []v1.Layer
+		code   fault.Code
+	}{
+		"other bytes": {[]v1.Layer{tampered{layer}}, fault.Integrity},
+		"one more":    {[]v1.Layer{layer, layer}, fault.Integrity},
+		"one less":    {nil, fault.Integrity},
+		"not a layer": {[]v1.Layer{broken{layer}}, fault.Infra},
+	} {
+		_, err := Read(context.Background(), replaced{img, test.layers}, "x", t.TempDir())
 		if fault.CodeOf(context.Background(), err) != test.code || fault.HintOf(err) == "" {
-			t.Errorf("%T: error %v, code %d, hint %q; want code %d", test.layer, err, fault.CodeOf(context.Background(), err), fault.HintOf(err), test.code)
+			t.Errorf("%s: error %v, code %d, hint %q; want code %d", name, err, fault.CodeOf(context.Background(), err), fault.HintOf(err), test.code)
 		}
 	}
 }
@@ -137,7 +142,7 @@ func TestResolve(t *testing.T) {
 		"/lib": {kind: kindLink, target: "usr/lib"}, "/a": {kind: kindLink, target: "/b"}, "/b": {kind: kindLink, target: "a"},
 		"/deep": {kind: kindDir}, "/deep/up": {kind: kindLink, target: "../lib/../lib/f"}, "/out": {kind: kindLink, target: "../../../usr/lib/f"},
 		"/through": {kind: kindLink, target: "/usr/lib/f/x"}, "/dev": {kind: kindSpecial},
-	}, dirs: map[string]string{}}
+	}, dirs: map[string]string{}, ends: map[string]end{}}
 	for path, want := range map[string]string{
 		"/lib/f": "/usr/lib/f", "usr/lib/f": "/usr/lib/f", "/deep/up": "/usr/lib/f", "/out": "/usr/lib/f",
 		"/a": "", "/through": "", "/usr/lib/f/x": "", "/gone": "", "/lib": "", "/dev": "", "/": "", "/lib/../usr/lib/f": "/usr/lib/f",

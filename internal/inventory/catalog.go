@@ -50,6 +50,7 @@ func Read(ctx context.Context, img v1.Image, name, tmp string) (*Catalog, error)
 }
 
 func read(ctx context.Context, img v1.Image, name, tmp string, lim limits) (*Catalog, error) {
+	img = named{img}
 	err := unpackLayers(ctx, img, tmp, lim)
 	var beyond errLimit
 	switch {

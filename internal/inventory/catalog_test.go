@@ -345,3 +345,12 @@ func TestJars(t *testing.T) {
 		}
 	}
 }
+
+// A program that is known by its contents alone may have files that nothing lists.
+func TestBinaryPackage(t *testing.T) {
+	c := read(t, it.Image(t, []it.File{{Path: "/opt/bin/busybox", Body: "\x7fELF\x00BusyBox v1.36.1 (2023-05-19)\x00", Exec: true}}))
+	p := find(t, c, "busybox")
+	if p.Type != "binary" || p.Opaque == "" || !slices.Equal(p.Files, []string{"/opt/bin/busybox"}) || p.Location != "/opt/bin/busybox" {
+		t.Errorf("busybox = %+v", p)
+	}
+}

@@ -52,7 +52,7 @@ func (e errLimit) Error() string { return e.text }
 func unpackLayers(ctx context.Context, img v1.Image, dir string, lim limits) error {
 	layers, err := img.Layers()
 	if err != nil {
-		return fmt.Errorf("reading the list of layers: %w", err)
+		return err
 	}
 	if len(layers) > lim.layers {
 		return errLimit{fmt.Sprintf("the image has %d layers, more than the limit of %d", len(layers), lim.layers)}
@@ -79,6 +79,41 @@ func unpackLayers(ctx context.Context, img v1.Image, dir string, lim limits) err
 		})
 	}
 	return group.Wait()
+}
+
+// named is an image whose layers bear the diff IDs that its configuration
+// names. A layer of a registry or an OCI layout would find its own by
+// unpacking itself once for each time it is asked.
+type named struct{ v1.Image }
+
+// namedLayer is a layer of a named image.
+type namedLayer struct {
+	v1.Layer
+	diff v1.Hash
+}
+
+// DiffID gives the name out of the configuration.
+func (l namedLayer) DiffID() (v1.Hash, error) { return l.diff, nil }
+
+// Layers gives the layers with their names.
+func (n named) Layers() ([]v1.Layer, error) {
+	layers, err := n.Image.Layers()
+	if err != nil {
+		return nil, fmt.Errorf("reading the list of layers: %w", err)
+	}
+	config, err := n.Image.ConfigFile()
+	if err != nil {
+		return nil, fmt.Errorf("reading the image's configuration: %w", err)
+	}
+	if len(config.RootFS.DiffIDs) != len(layers) {
+		return nil, fault.New(fault.Integrity, "the image's manifest and its configuration disagree: do not use this image",
+			"the image has %d layers, its configuration names %d", len(layers), len(config.RootFS.DiffIDs))
+	}
+	out := make([]v1.Layer, len(layers))
+	for i, layer := range layers {
+		out[i] = namedLayer{layer, config.RootFS.DiffIDs[i]}
+	}
+	return out, nil
 }
 
 // unpacking is the state that the layers of one image share.

@@ -14,6 +14,9 @@ import (
 // limit (path_resolution(7)).
 const maxLinks = 40
 
+// maxTarget is the longest target of a symbolic link that Linux takes, in bytes.
+const maxTarget = 4095
+
 // kind is what a path of the image is.
 type kind uint8
 
@@ -38,6 +41,13 @@ type tree struct {
 	children map[string][]string // names in a directory, sorted
 	links    map[string][]string // path of a hard-linked file: its whole group, sorted
 	dirs     map[string]string   // cache: directory as written, its real path ("" for none)
+	ends     map[string]end      // cache: symbolic link, where it leads in the end
+}
+
+// end is where a path leads.
+type end struct {
+	real string
+	kind kind
 }
 
 // newTree indexes the squashed tree of a read image.
@@ -48,6 +58,7 @@ func newTree(img *image.Image) *tree {
 		children: map[string][]string{},
 		links:    map[string][]string{},
 		dirs:     map[string]string{},
+		ends:     map[string]end{},
 	}
 	hard := map[string]string{} // hard link: the name it was made from
 	for _, n := range all {
@@ -61,6 +72,9 @@ func newTree(img *image.Image) *tree {
 			t.nodes[p] = node{kind: kindDir}
 		case stereofile.TypeSymLink:
 			t.nodes[p] = node{kind: kindLink, target: string(f.LinkPath)}
+			if len(f.LinkPath) == 0 || len(f.LinkPath) > maxTarget {
+				t.nodes[p] = node{kind: kindSpecial} // no kernel makes such a link
+			}
 		case stereofile.TypeHardLink:
 			// a file even when the name that the archive links it to was
 			// removed by a later layer
@@ -136,10 +150,19 @@ func (t *tree) resolve(p string) (string, kind) {
 		return "/", kindDir
 	}
 	full := path.Join(realDir, name)
-	if n, ok := t.nodes[full]; ok && n.kind != kindLink {
+	n, ok := t.nodes[full]
+	if !ok {
+		return "", 0
+	}
+	if n.kind != kindLink {
 		return full, n.kind
 	}
-	return t.walk(full)
+	e, known := t.ends[full]
+	if !known {
+		e.real, e.kind = t.walk(full)
+		t.ends[full] = e
+	}
+	return e.real, e.kind
 }
 
 // walk resolves one component after the other, as the kernel does.
