@@ -12,7 +12,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null)
 FLAGS := -ldflags '-s -w -X github.com/vexxy/action/internal/app.version=$(VERSION)'
 # The advisories are a sample of a known day, so the demo lifts the limit on
 # the age of the database, where it can be seen. Real runs must not.
-AGE := 3650d
+AGE := 0
 DB := $(CACHE)/vulnerability-db
 
 .PHONY: demo test build images db lint unit e2e bench clean setup FORCE

@@ -77,7 +77,7 @@ func (w *watch) tryCanary(ctx context.Context, canary *evidence.Canary) (err err
 		return fmt.Errorf("making the self-test's files: %w", err)
 	}
 	defer files.Close()
-	place, err := w.canaryPlace(canary.Stage)
+	place, err := w.canaryPlace()
 	if err != nil {
 		return err
 	}

@@ -23,7 +23,7 @@ type place struct {
 
 // canaryPlace chooses the control group: the container's while it exists,
 // before and after that one of the helper's own.
-func (w *watch) canaryPlace(stage string) (*place, error) {
+func (w *watch) canaryPlace() (*place, error) {
 	base, err := hierarchy()
 	if err != nil {
 		return nil, err
@@ -38,9 +38,6 @@ func (w *watch) canaryPlace(stage string) (*place, error) {
 	w.mu.Unlock()
 	if mine != nil && mine.root.dir != nil {
 		return &place{dir: path.Join(base, mine.path), id: mine.id, what: "container", root: mine.root.dir}, nil
-	}
-	if stage == "middle" {
-		return nil, errors.New("the container has no process to run beside")
 	}
 	sweep(base)
 	dir := path.Join(base, fmt.Sprintf("%s%d-%s", ownPrefix, os.Getpid(), randomHex(32)))

@@ -59,6 +59,7 @@ type Options struct {
 // that closes it.
 type Progress interface {
 	Step(name string) func(error)
+	// Window says that the window begins and lasts at most total; 0 ends it.
 	Window(total time.Duration)
 	Seen(files, packages int)
 	Note(string)

@@ -19,7 +19,7 @@ import (
 )
 
 // provide makes sure that the engine has the very image of the subject and
-// gives the reference to run. What was not there before goes again at Close.
+// gives the reference to run. What is loaded from a file goes again at Close.
 func (e *Engine) provide(ctx context.Context, img subject.Image) (string, error) {
 	// By its configuration digest an image is the same bytes wherever it came
 	// from: the configuration names every layer's content.
@@ -39,11 +39,9 @@ func (e *Engine) provide(ctx context.Context, img subject.Image) (string, error)
 	return e.load(ctx, img)
 }
 
-// pull fetches the subject's manifest by digest.
+// pull fetches the subject's manifest by digest. The image stays with the
+// engine afterwards, as after `docker run`: it is a cache and was asked for.
 func (e *Engine) pull(ctx context.Context, img subject.Image) error {
-	if err := e.making(journal.Image, img.Pull, e.removeImage); err != nil {
-		return err
-	}
 	auth, err := registryAuth(img.Pull)
 	if err != nil {
 		return err

@@ -71,6 +71,7 @@ func (w *window) run(ctx context.Context, img subject.Image) (evidence.Evidence,
 
 	stopped, err := w.live(inner, ended)
 	stopGlance()
+	w.engine.progress.Window(0)
 	w.evidence.Window.End = time.Now().UTC()
 	w.phases.end(w.evidence.Window.End)
 	w.evidence.Window.Stopped = stopped

@@ -1,0 +1,213 @@
+package e2e
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/moby/moby/client"
+	"golang.org/x/sys/unix"
+)
+
+// truth is what fanotify, a witness of its own, says was opened in one
+// container: the ground truth for the sensor's recall.
+type truth struct {
+	paths map[string]bool
+	err   error
+}
+
+// witness listens to the file system of the next container of an image, from
+// before its first exec to its end. The function it gives waits for the end.
+func witness(t *testing.T, image string) func() truth {
+	t.Helper()
+	docker, err := client.New(client.FromEnv)
+	must(err)
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	events := docker.Events(ctx, client.EventsListOptions{Filters: client.Filters{}.Add("type", "container").Add("event", "create")})
+	done := make(chan truth, 1)
+	go func() {
+		defer docker.Close()
+		defer cancel()
+		for {
+			select {
+			case e := <-events.Messages:
+				if strings.Contains(e.Actor.Attributes["image"], image) {
+					paths, err := listen(ctx, docker, e.Actor.ID)
+					done <- truth{paths, err}
+					return
+				}
+			case err := <-events.Err:
+				done <- truth{nil, fmt.Errorf("no container of the image was made: %w", err)}
+				return
+			}
+		}
+	}()
+	return func() truth { return <-done }
+}
+
+// listen collects the regular files that are opened in a container's root from
+// the first exec on.
+func listen(ctx context.Context, docker *client.Client, id string) (map[string]bool, error) {
+	made, err := docker.ContainerInspect(ctx, id, client.ContainerInspectOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("asking for the container's root: %w", err)
+	}
+	dir := made.Container.GraphDriver.Data["MergedDir"]
+	fd, err := unix.FanotifyInit(unix.FAN_CLASS_NOTIF|unix.FAN_CLOEXEC|unix.FAN_UNLIMITED_QUEUE|unix.FAN_NONBLOCK,
+		unix.O_RDONLY|unix.O_LARGEFILE|unix.O_CLOEXEC)
+	if err != nil {
+		return nil, err
+	}
+	defer unix.Close(fd)
+	for marked := false; !marked; {
+		var st unix.Statfs_t
+		if unix.Statfs(dir, &st) == nil && st.Type == unix.OVERLAYFS_SUPER_MAGIC {
+			if err := unix.FanotifyMark(fd, unix.FAN_MARK_ADD|unix.FAN_MARK_FILESYSTEM, unix.FAN_OPEN|unix.FAN_OPEN_EXEC, unix.AT_FDCWD, dir); err != nil {
+				return nil, err
+			}
+			marked = true
+		}
+		if !marked && !wait(ctx, time.Millisecond) {
+			return nil, errors.New("the container never started")
+		}
+	}
+	l := listener{fd: fd, root: dir, id: id, paths: map[string]bool{}}
+	for {
+		if err := l.drain(); err != nil {
+			return l.paths, err
+		}
+		var st unix.Statfs_t
+		if unix.Statfs(dir, &st) != nil || st.Type != unix.OVERLAYFS_SUPER_MAGIC {
+			return l.paths, l.drain()
+		}
+		if !wait(ctx, 10*time.Millisecond) {
+			return l.paths, errors.New("the container did not end")
+		}
+	}
+}
+
+type listener struct {
+	fd       int
+	root, id string
+	begun    bool // an exec was seen: what came before is the runtime's
+	paths    map[string]bool
+}
+
+func (l *listener) drain() error {
+	buf := make([]byte, 1<<20)
+	for {
+		n, err := unix.Read(l.fd, buf)
+		if errors.Is(err, unix.EAGAIN) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		for rest := buf[:n]; len(rest) > 0; {
+			var m unix.FanotifyEventMetadata
+			if err := binary.Read(bytes.NewReader(rest), binary.NativeEndian, &m); err != nil {
+				return err
+			}
+			rest = rest[m.Event_len:]
+			if m.Mask&unix.FAN_Q_OVERFLOW != 0 {
+				return errors.New("fanotify's queue was too short")
+			}
+			l.take(m)
+		}
+	}
+}
+
+func (l *listener) take(m unix.FanotifyEventMetadata) {
+	defer unix.Close(int(m.Fd))
+	l.begun = l.begun || m.Mask&unix.FAN_OPEN_EXEC != 0
+	var st unix.Stat_t
+	path, err := os.Readlink("/proc/self/fd/" + strconv.Itoa(int(m.Fd)))
+	if err != nil || !l.begun || unix.Fstat(int(m.Fd), &st) != nil || st.Mode&unix.S_IFMT != unix.S_IFREG {
+		return
+	}
+	// The engine and the sensor's helper look at the root too. Who is gone
+	// already was none of them.
+	if group, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", m.Pid)); err == nil && len(group) > 0 && !bytes.Contains(group, []byte(l.id)) {
+		return
+	}
+	l.paths[strings.TrimPrefix(path, l.root)] = true
+}
+
+func wait(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-time.After(d):
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// recall fails the test for each file of a package that fanotify saw and the
+// record does not hold, and gives how many files of packages it compared.
+func (o outcome) recall(t *testing.T, truth truth) int {
+	t.Helper()
+	if truth.err != nil {
+		t.Fatalf("fanotify: %v", truth.err)
+	}
+	owned, observed := map[string]bool{}, map[string]bool{}
+	lines(t, filepath.Join(o.dir, "record", "packages.jsonl"), func(line []byte) error {
+		var p struct{ Files []string }
+		err := json.Unmarshal(line, &p)
+		for _, f := range p.Files {
+			owned[f] = true
+		}
+		return err
+	})
+	lines(t, filepath.Join(o.dir, "record", "observations.jsonl"), func(line []byte) error {
+		var x struct {
+			Path      string
+			ImagePath string `json:"image_path"`
+		}
+		err := json.Unmarshal(line, &x)
+		observed[x.Path], observed[x.ImagePath] = true, true
+		return err
+	})
+	if len(truth.paths) == 0 {
+		t.Error("fanotify saw nothing")
+	}
+	n := 0
+	for path := range truth.paths {
+		if !owned[path] {
+			continue
+		}
+		n++
+		if !observed[path] {
+			t.Errorf("fanotify saw %q of a package, the sensor did not", path)
+		}
+	}
+	return n
+}
+
+func lines(t *testing.T, path string, f func([]byte) error) {
+	t.Helper()
+	file, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	s := bufio.NewScanner(file)
+	s.Buffer(nil, 64<<20)
+	for s.Scan() {
+		if err := f(s.Bytes()); err != nil {
+			t.Fatalf("%s: %v", path, err)
+		}
+	}
+	if s.Err() != nil {
+		t.Fatal(s.Err())
+	}
+}

@@ -1,0 +1,55 @@
+// Package e2e runs the whole program on real input: images assembled from real
+// packages, a real registry, the real Docker engine, the real sensor. The test
+// binary doubles as the vexxy command, so what runs is what was just compiled.
+package e2e
+
+import (
+	"fmt"
+	"io"
+	"log"
+	"net/http/httptest"
+	"os"
+	"testing"
+
+	"github.com/google/go-containerregistry/pkg/registry"
+
+	"github.com/vexxy/action/internal/app"
+)
+
+// asCommand in the environment makes the test binary the vexxy command.
+const asCommand = "VEXXY_E2E_COMMAND"
+
+// bed is what all tests share: a registry, the fixtures' cache, a database.
+var bed struct {
+	registry string // host:port
+	database string
+}
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asCommand) != "" {
+		os.Exit(app.Main(os.Args[1:], app.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Environ: environ()}))
+	}
+	server := httptest.NewServer(registry.New(registry.WithReferrersSupport(true), registry.Logger(log.New(io.Discard, "", 0))))
+	bed.registry = server.Listener.Addr().String()
+	code := m.Run()
+	server.Close()
+	os.Exit(code)
+}
+
+// environ is the command's environment without what only the tests use.
+func environ() []string {
+	var kept []string
+	for _, kv := range os.Environ() {
+		if len(kv) < len(asCommand) || kv[:len(asCommand)] != asCommand {
+			kept = append(kept, kv)
+		}
+	}
+	return kept
+}
+
+// must stops the test binary on an error of its own set-up.
+func must(err error) {
+	if err != nil {
+		panic(fmt.Sprintf("setting up: %v", err))
+	}
+}
