@@ -6,8 +6,10 @@
 
 GO ?= go
 CACHE := $(CURDIR)/.cache
-# Cgo is off: one static binary that runs in any Linux.
-BUILD := CGO_ENABLED=0 $(GO) build -trimpath
+# Cgo is off: one static binary that runs in any Linux. All that is built here
+# is built with the same two settings, so that nothing is compiled twice.
+export CGO_ENABLED := 0
+export GOFLAGS := -trimpath
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null)
 FLAGS := -ldflags '-s -w -X github.com/vexxy/action/internal/app.version=$(VERSION)'
 # The advisories are a sample of a known day, so the demo lifts the limit on
@@ -34,10 +36,10 @@ setup:
 build: bin/vexxy
 
 bin/vexxy: FORCE
-	$(BUILD) $(FLAGS) -o $@ ./cmd/vexxy
+	$(GO) build $(FLAGS) -o $@ ./cmd/vexxy
 
 $(CACHE)/bin/%: FORCE
-	$(BUILD) -o $@ ./scripts/$*
+	$(GO) build -o $@ ./scripts/$*
 
 # All fixture images; see scripts/images/README.md.
 images: $(CACHE)/bin/images

@@ -6,6 +6,8 @@
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 
+# As in the Makefile, so that nothing is compiled twice.
+export CGO_ENABLED=0 GOFLAGS=-trimpath
 cache=$PWD/.cache
 tools=$cache/bin
 passed=0
@@ -52,7 +54,7 @@ check_vet() {
 }
 check_static() { "$tools/staticcheck" ./...; }
 check_shell() { scripts_of_shell | xargs shellcheck; }
-check_arm64() { GOARCH=arm64 CGO_ENABLED=0 go vet ./internal/sensor/... ./internal/engine/...; }
+check_arm64() { GOARCH=arm64 go vet ./internal/sensor/... ./internal/engine/...; }
 unit_tests() { go list ./... | grep -v /internal/e2e | xargs go test -vet=off -timeout 20m; }
 module_tests() {
     local m

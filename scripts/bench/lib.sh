@@ -7,6 +7,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
 # RUNS is how many times each side runs.
 RUNS=${RUNS:-5}
+# As in the Makefile, so that nothing is compiled twice.
+export CGO_ENABLED=0 GOFLAGS=-trimpath
 cache=$PWD/.cache
 export cache
 

@@ -9,7 +9,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 printf 'package main\n\nfunc main() {}\n' > "$work/main.go"
 printf 'module empty\n\ngo 1.24\n' > "$work/go.mod"
-(cd "$work" && CGO_ENABLED=0 go build -o empty .)
+(cd "$work" && go build -o empty .)
 
 # wall PROGRAM ARG...: its time in milliseconds.
 wall() {
