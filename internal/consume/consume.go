@@ -5,10 +5,11 @@ package consume
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/vexxy/action/internal/foreign"
 	"github.com/vexxy/action/internal/judge"
@@ -87,17 +88,23 @@ func Check(ctx context.Context, document []byte, r record.Record, j judge.Judgem
 		name string
 		read func(context.Context, []byte, record.Record, image) ([]Finding, error)
 	}{{"grype", grype}, {"trivy", trivy}}
-	for _, img := range images(r.Subject) {
-		for _, reader := range readers {
-			suppressed, err := reader.read(ctx, document, r, img)
-			if err != nil {
-				return out, fmt.Errorf("reading the document as %s does: %w", reader.name, err)
-			}
-			out.Readings = append(out.Readings, out.compare(reader.name, img, suppressed))
+	names := images(r.Subject)
+	out.Readings = make([]Reading, len(names)*len(readers))
+	g, ctx := errgroup.WithContext(ctx) // each walks the whole document for each finding
+	for i, img := range names {
+		for k, reader := range readers {
+			g.Go(func() error {
+				suppressed, err := reader.read(ctx, document, r, img)
+				if err != nil {
+					return fmt.Errorf("reading the document as %s does: %w", reader.name, err)
+				}
+				out.Readings[i*len(readers)+k] = compare(out.Intended, reader.name, img, suppressed)
+				return nil
+			})
 		}
 	}
-	if len(out.Readings) == 0 {
-		return out, errors.New("reading the document: the image has no name")
+	if err := g.Wait(); err != nil {
+		return Result{}, err
 	}
 	out.OK = len(out.Undecided) == 0
 	for _, x := range out.Readings {
@@ -139,12 +146,12 @@ func all(r record.Record) []Finding {
 }
 
 // compare sets what a consumer hides against what was intended.
-func (r *Result) compare(consumer string, img image, suppressed []Finding) Reading {
+func compare(intended []Finding, consumer string, img image, suppressed []Finding) Reading {
 	slices.SortFunc(suppressed, Finding.compare)
 	suppressed = slices.Compact(suppressed)
 	return Reading{
 		Consumer: consumer, Image: img.String(), Suppressed: suppressed,
-		Missing: without(r.Intended, suppressed), Extra: without(suppressed, r.Intended),
+		Missing: without(intended, suppressed), Extra: without(suppressed, intended),
 	}
 }
 

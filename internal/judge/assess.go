@@ -38,10 +38,13 @@ type draft struct {
 	findings []*inventory.Finding
 	exhibit  int  // the worst instance's, -1 for a package that is not listed
 	nameless bool // one of its packages has no package URL at all
+	// source is the first sighting of any binary package of the same source,
+	// where the image has several; nil otherwise.
+	source *Sighting
 }
 
 // assess makes one assessment for each vulnerability in each package.
-func (c *court) assess() []Assessment {
+func (c *court) assess() []*draft {
 	vulnerabilities := identify(c.record.Inventory.Findings)
 	drafts := map[subjectKey]*draft{}
 	for i := range c.record.Inventory.Findings {
@@ -60,12 +63,10 @@ func (c *court) assess() []Assessment {
 		)
 	})
 	distinguish(order)
-	out := make([]Assessment, len(order))
-	for i, d := range order {
+	for _, d := range order {
 		c.sight(d)
-		out[i] = d.Assessment
 	}
-	return out
+	return order
 }
 
 // enter files a finding under its subject.
@@ -177,14 +178,23 @@ func (c *court) sight(d *draft) {
 	if d.exhibit < 0 || d.Status == NotAffected || d.Status == Fixed {
 		return
 	}
-	u := c.exhibits[d.exhibit].use
+	d.Seen = c.sighting(c.exhibits[d.exhibit].use)
+	if key, ok := c.sourceOf(d.exhibit); ok && d.Status == Affected {
+		if s := c.sources[key]; s.packages > 1 && s.used >= 0 {
+			d.source = c.sighting(c.exhibits[s.used].use)
+		}
+	}
+}
+
+// sighting describes the first observation of a use, nil for none.
+func (c *court) sighting(u use) *Sighting {
 	if u.first < 0 {
-		return
+		return nil
 	}
 	o := &c.record.Evidence.Observations[u.first]
 	kinds := slices.Clone(o.Kinds)
 	slices.Sort(kinds)
-	d.Seen = &Sighting{
+	return &Sighting{
 		Path: string(o.Path), Kinds: kinds, Process: o.Process,
 		Phase: o.Phase, At: o.At, Files: u.files,
 	}

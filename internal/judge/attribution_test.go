@@ -213,6 +213,9 @@ func TestSourcePackageCoversItsBinaries(t *testing.T) {
 			if row.want == judge.Affected && (a.Seen == nil || a.Seen.Path != row.observed) {
 				t.Errorf("%s: seen %+v, want %s", row.name, a.Seen, row.observed)
 			}
+			if row.want == judge.Affected && a.Text != "Upgrade to 9.9-1. Seen of its source package: /usr/lib/b.so (map) by app in startup" {
+				t.Errorf("%s: text %q", row.name, a.Text)
+			}
 			for _, id := range j.Observed {
 				if id == "deb-a" {
 					t.Errorf("%s: a counts as observed itself", row.name)
@@ -251,7 +254,7 @@ func TestSightingIsTheFirst(t *testing.T) {
 	if a.Seen.Path != "/usr/lib/a.so" || a.Seen.Files != 2 || a.Seen.Phase != evidence.PhaseExercise {
 		t.Errorf("seen %+v", a.Seen)
 	}
-	const want = `Upgrade to 9.9-1. Seen: /usr/lib/a.so (map+open) by ng\x1b[31minx in exercise, and 1 more files`
+	const want = `Upgrade to 9.9-1. Seen: /usr/lib/a.so (map+open) by ng\x1b[31minx in exercise, and 1 more file`
 	if a.Text != want {
 		t.Errorf("text %q, want %q", a.Text, want)
 	}

@@ -28,6 +28,7 @@ type exhibit struct {
 	purl     string // bare, empty when there is none with a version
 	key      purlKey
 	nameless bool // no package URL at all
+	opaque   bool // its file names cannot be matched with what a kernel reports
 	// sister is the package of the same source that was used in its stead, -1
 	// for none.
 	sister int
@@ -39,8 +40,9 @@ type sourceKey struct{ kind, name string }
 
 // sourceUse is how the binary packages of one source were used.
 type sourceUse struct {
-	used    int // index of the package that was used first, -1 for none
-	unknown int // index of a package of which nothing is known, -1 for none
+	packages int // how many binary packages of it the image has
+	used     int // index of the package that was used first, -1 for none
+	unknown  int // index of a package of which nothing is known, -1 for none
 }
 
 // examine looks at every package by its own files, then at the binary packages
@@ -68,7 +70,7 @@ func (c *court) examine() {
 
 // own judges a package by its own files.
 func (c *court) own(p *inventory.Package) exhibit {
-	x := exhibit{sister: -1, use: c.seen.of(p), nameless: p.PURL == ""}
+	x := exhibit{sister: -1, use: c.seen.of(p), nameless: p.PURL == "", opaque: opaque(p)}
 	identified := false
 	x.purl, x.key, identified = bare(p.PURL)
 	x.status = UnderInvestigation
@@ -90,7 +92,7 @@ func (c *court) own(p *inventory.Package) exhibit {
 	switch {
 	case !c.sufficient:
 		x.reason = ReasonInsufficient
-	case opaque(p):
+	case x.opaque:
 		x.reason = ReasonOpaque
 	case !carries(p):
 		x.reason = ReasonNoFiles
@@ -139,13 +141,14 @@ func (c *court) gather(i int) {
 		s = &sourceUse{used: -1, unknown: -1}
 		c.sources[key] = s
 	}
+	s.packages++
 	p, x := &c.record.Inventory.Packages[i], &c.exhibits[i]
 	switch {
 	case x.status == Affected:
 		if s.used < 0 || c.earlier(i, s.used) {
 			s.used = i
 		}
-	case opaque(p) || len(p.Files) == 0:
+	case x.opaque || len(p.Files) == 0:
 		// It may have been used without a trace. A package of nothing but
 		// documentation cannot.
 		if s.unknown < 0 || c.record.Inventory.Packages[i].ID < c.record.Inventory.Packages[s.unknown].ID {

@@ -22,8 +22,7 @@ func Judge(r record.Record) Judgement {
 		seen:       newSeen(r.Evidence.Observations, r.Inventory.HardLinks),
 	}
 	c.examine()
-	assessments := c.assess()
-	c.describe(assessments, checks)
+	assessments := c.describe(c.assess(), checks)
 	return Judgement{
 		Assessments: assessments,
 		Checks:      checks,

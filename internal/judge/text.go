@@ -12,26 +12,43 @@ import (
 // maxText is the largest text of an assessment, in bytes.
 const maxText = 480
 
-// describe gives every assessment its text. Texts name no package, so that
-// statements which differ in nothing else can be one.
-func (c *court) describe(assessments []Assessment, checks []evidence.Check) {
-	claim := c.claim(checks)
-	missing := missing(checks)
-	for i := range assessments {
-		a := &assessments[i]
+// describe gives every assessment its text. Texts name no package, and those
+// on packages of one source tell of the source, so that statements which differ
+// in nothing but their packages can be one.
+func (c *court) describe(drafts []*draft, checks []evidence.Check) []Assessment {
+	claim, missing := c.claim(checks), missing(checks)
+	out := make([]Assessment, len(drafts))
+	for i, d := range drafts {
 		var text string
-		switch a.Reason {
+		switch d.Reason {
 		case ReasonNotObserved:
 			text = claim
 		case ReasonInsufficient:
 			text = missing
 		case ReasonObserved:
-			text = action(a) + " " + sighting(a.Seen)
+			text = action(&d.Assessment) + " " + d.sighting()
 		default:
-			text = open(a)
+			text = open(&d.Assessment)
 		}
-		a.Text = foreign.Text(text).Line(maxText)
+		out[i] = d.Assessment
+		out[i].Text = foreign.Text(text).Line(maxText)
 	}
+	return out
+}
+
+// sighting says what was seen: of the package, or of its source where the
+// image has several packages of that.
+func (d *draft) sighting() string {
+	if d.source != nil {
+		return "Seen of its source package: " + sighting(d.source)
+	}
+	text := "Seen: " + sighting(d.Seen)
+	if n := d.Seen.Files - 1; n == 1 {
+		text += ", and 1 more file"
+	} else if n > 1 {
+		text += fmt.Sprintf(", and %d more files", n)
+	}
+	return text
 }
 
 // claim is the bounded claim of not_affected statements.
@@ -91,17 +108,10 @@ func action(a *Assessment) string {
 	return "No fixed version is known: keep the package's input trusted and watch for one."
 }
 
-// sighting says what was seen.
+// sighting names file, process and phase.
 func sighting(s *Sighting) string {
-	if s == nil {
-		return ""
-	}
-	text := fmt.Sprintf("Seen: %s (%s) by %s in %s", foreign.Text(s.Path).Line(160), foreign.Text(kindsText(s.Kinds)).Line(24),
+	return fmt.Sprintf("%s (%s) by %s in %s", foreign.Text(s.Path).Line(160), foreign.Text(kindsText(s.Kinds)).Line(24),
 		foreign.Text(s.Process).Line(24), foreign.Text(s.Phase).Line(16))
-	if s.Files > 1 {
-		text += fmt.Sprintf(", and %d more files", s.Files-1)
-	}
-	return text
 }
 
 // open says why a question is open and what would settle it.
@@ -110,7 +120,7 @@ func open(a *Assessment) string {
 	case ReasonNoFiles:
 		return "The package owns no catalogued file that could be seen in use. What would settle it: package metadata that lists its files."
 	case ReasonInArchive:
-		return "Inside an archive that was opened; what was loaded from it cannot be told. " + sighting(a.Seen) + ". What would settle it: the archive unpacked in the image."
+		return "Inside an archive that was opened; what was loaded from it cannot be told. Seen: " + sighting(a.Seen) + ". What would settle it: the archive unpacked in the image."
 	case ReasonOpaque:
 		return "The package's files, or those of a package of the same source, cannot be matched with what the kernel reports. What would settle it: plain file names and readable package metadata."
 	case ReasonUnidentified:
