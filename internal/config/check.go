@@ -123,3 +123,21 @@ func (c *Config) checkDeadline(conflict func(hint, format string, args ...any) e
 	}
 	return nil
 }
+
+// CheckPorts finds requests that cannot be made because neither the inputs nor
+// the image name a TCP port. exposed are the ports of the image.
+func (c Config) CheckPorts(exposed []int) error {
+	if len(c.Ports)+len(exposed) > 0 {
+		return nil
+	}
+	requests := map[string][]string{"http-probe": c.HTTPProbe, "ready-url": {c.ReadyURL}}
+	for _, name := range []string{"ready-url", "http-probe"} {
+		for _, s := range requests[name] {
+			if strings.HasPrefix(s, "/") {
+				return fault.New(fault.Usage, "give the port by ports, or write it in front: :8080"+cut(s),
+					"%s (%s) asks for %q, and the image exposes no TCP port", name, c.Origin(name), cut(s))
+			}
+		}
+	}
+	return nil
+}

@@ -397,3 +397,26 @@ func TestTable(t *testing.T) {
 		}
 	}
 }
+
+func TestPortsToAsk(t *testing.T) {
+	for _, c := range []struct {
+		args    []string
+		exposed []int
+		refused string
+	}{
+		{[]string{"a"}, nil, ""},
+		{[]string{"a", "--http-probe=/x"}, []int{80}, ""},
+		{[]string{"a", "--http-probe=/x", "--ports=80"}, nil, ""},
+		{[]string{"a", "--http-probe=:80/x", "--ready-url=http://workload:81/"}, nil, ""},
+		{[]string{"a", "--http-probe=:80/x,/y"}, nil, `http-probe (--http-probe) asks for "/y"`},
+		{[]string{"a", "--ready-url=/z"}, nil, ":8080/z"},
+	} {
+		err := must(t, "", nil, c.args...).CheckPorts(c.exposed)
+		if c.refused == "" && err != nil {
+			t.Errorf("%q: %v", c.args, err)
+		}
+		if c.refused != "" {
+			refused(t, err, c.refused)
+		}
+	}
+}

@@ -70,7 +70,7 @@ func TestRealms(t *testing.T) {
 	w := &world{names: map[string]string{
 		"public.example": "93.184.216.34 10.1.1.1", "lan.example": "10.0.0.7", "near.example": "127.0.0.1",
 		"auth.public.example": "93.184.216.35", "auth.lan.example": "192.168.7.7", "auth.near.example": "127.0.0.9",
-		"metadata.example": "169.254.169.254", "rebound.example": "::ffff:10.9.9.9",
+		"metadata.example": "169.254.169.254", "rebound.example": "::ffff:100.64.9.9",
 	}}
 	var realm atomic.Value
 	host := serve(t, func(inner http.Handler) http.Handler {
@@ -98,7 +98,7 @@ func TestRealms(t *testing.T) {
 		{"public.example", "auth.lan.example", "192.168.7.7", false},
 		{"public.example", "auth.near.example", "127.0.0.9", false},
 		{"public.example", "metadata.example", "169.254.169.254", false},
-		{"public.example", "rebound.example", "10.9.9.9", false},
+		{"public.example", "rebound.example", "[::ffff", false},
 		{"public.example", "169.254.169.254", "169.254.169.254", false},
 		{"public.example", "127.0.0.1:8080", "127.0.0.1:8080", false},
 		{"public.example", "[::1]:80", "[::1]", false},

@@ -83,7 +83,6 @@ func (r *reach) transport() http.RoundTripper {
 		MaxIdleConnsPerHost:    8,
 		IdleConnTimeout:        90 * time.Second,
 		TLSHandshakeTimeout:    15 * time.Second,
-		ResponseHeaderTimeout:  r.network.stall,
 		MaxResponseHeaderBytes: 256 << 10,
 	}
 }
