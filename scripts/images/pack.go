@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -13,7 +15,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/google/go-containerregistry/pkg/compression"
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
@@ -79,13 +80,11 @@ func (p pack) write(ctx context.Context, s *store) error {
 	}
 	defer os.Remove(raw.Name())
 	defer raw.Close()
-	if err := t.write(raw); err != nil {
+	sum := sha256.New()
+	if err := t.write(io.MultiWriter(raw, sum)); err != nil {
 		return err
 	}
-	blob, err := tarball.LayerFromFile(raw.Name(), tarball.WithCompression(compression.None), tarball.WithMediaType(types.OCIUncompressedLayer))
-	if err != nil {
-		return fmt.Errorf("reading layer: %w", err)
-	}
+	blob := plain{raw.Name(), v1.Hash{Algorithm: "sha256", Hex: hex.EncodeToString(sum.Sum(nil))}}
 	if img, err = mutate.AppendLayers(img, blob); err != nil {
 		return fmt.Errorf("appending layer: %w", err)
 	}
@@ -93,6 +92,26 @@ func (p pack) write(ctx context.Context, s *store) error {
 		return fmt.Errorf("writing archive: %w", err)
 	}
 	return os.Rename(p.out+".part", p.out)
+}
+
+// plain is a layer in a file that is not compressed.
+type plain struct {
+	file   string
+	digest v1.Hash
+}
+
+func (p plain) Digest() (v1.Hash, error)             { return p.digest, nil }
+func (p plain) DiffID() (v1.Hash, error)             { return p.digest, nil }
+func (p plain) Compressed() (io.ReadCloser, error)   { return os.Open(p.file) }
+func (p plain) Uncompressed() (io.ReadCloser, error) { return os.Open(p.file) }
+func (p plain) MediaType() (types.MediaType, error)  { return types.OCIUncompressedLayer, nil }
+
+func (p plain) Size() (int64, error) {
+	info, err := os.Stat(p.file)
+	if err != nil {
+		return 0, err
+	}
+	return info.Size(), nil
 }
 
 // entry adds what TO=FROM names: a file or what is below a directory of the
