@@ -22,7 +22,7 @@ DB := $(CACHE)/vulnerability-db
 demo: setup build db $(CACHE)/bin/images $(CACHE)/bin/registry
 	$(CACHE)/bin/images build demo
 	$(CACHE)/bin/registry -push demo=$(CACHE)/images/demo -- \
-		bin/vexxy run --vulnerability-db $(DB) --max-db-age $(AGE) \
+		bin/vexxy run --vulnerability-db $(DB)/installed --max-db-age $(AGE) \
 		--http-probe / --http-probe '/search?q=march' --http-probe /feed --http-probe /healthz \
 		--output-dir vexxy-results '{demo}'
 

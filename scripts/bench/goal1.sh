@@ -18,7 +18,7 @@ if [ -z "${REGISTRY_ADDRESS:-}" ]; then
 fi
 
 image=$1
-db=$cache/vulnerability-db
+db=$cache/vulnerability-db/installed
 work=$(mktemp -d)
 container=bench-goal1-$$
 trap 'docker rm -f "$container" > /dev/null 2>&1 || true; docker rmi -f "$image" > /dev/null 2>&1 || true; rm -rf "$work"' EXIT
