@@ -30,7 +30,9 @@ func (w *watch) canaryPlace() (*place, error) {
 	}
 	w.mu.Lock()
 	var mine *group
+	begun := false
 	for _, g := range w.groups {
+		begun = begun || g.mine && g.firstExec != 0
 		if g.mine && g.firstExec != 0 && (mine == nil || g.firstExec > mine.firstExec) && populated(path.Join(base, g.path)) {
 			mine = g
 		}

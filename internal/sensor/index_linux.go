@@ -79,11 +79,12 @@ func (r *root) close() {
 }
 
 // share gives the root that stands for r in the claim: one with the same
-// device if there is one (a nested control group), else r, whose index is
+// device if there is one (a nested control group), the first if r could not be
+// opened (a nested group whose only process is gone), else r, whose index is
 // then made. Called with mu held.
 func (w *watch) share(r *root) *root {
 	for _, known := range w.roots {
-		if known != r && r.err == nil && known.device == r.device || len(w.roots) >= mostRoots {
+		if known != r && (r.err != nil || known.device == r.device) || len(w.roots) >= mostRoots {
 			r.close()
 			return known
 		}

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -46,5 +48,26 @@ func TestMain(m *testing.M) {
 			code = 1
 		}
 	}
+	if left := leftovers(); len(left) > 0 {
+		fmt.Fprintf(os.Stderr, "control groups are left: %q\n", left)
+		code = 1
+	}
 	os.Exit(code)
+}
+
+// leftovers are control groups of helpers that have ended.
+func leftovers() []string {
+	base, err := hierarchy()
+	if err != nil {
+		return []string{err.Error()}
+	}
+	groups, err := filepath.Glob(base + "/" + ownPrefix + "*")
+	if err != nil {
+		return []string{err.Error()}
+	}
+	return slices.DeleteFunc(groups, func(g string) bool {
+		pid, _, _ := strings.Cut(strings.TrimPrefix(filepath.Base(g), ownPrefix), "-")
+		_, err := os.Stat("/proc/" + pid)
+		return err == nil // another run's
+	})
 }

@@ -81,8 +81,10 @@ func observe(t testing.TB, args ...string) seen {
 		t.Fatal(err)
 	}
 	code := docker(t, "wait", id)
-	if _, err := s.Canary(ctx, "end"); err != nil {
-		t.Fatal(err)
+	for _, stage := range []string{"middle", "end"} {
+		if c, err := s.Canary(ctx, stage); err != nil || c.Place != "helper" {
+			t.Fatalf("a self-test after the container's end: %+v, %v", c, err)
+		}
 	}
 	obs, health, err := s.Stop(ctx)
 	if err != nil {
