@@ -55,6 +55,15 @@ func TestMemfd(t *testing.T) {
 	}
 }
 
+// The memory of a memfd becomes executable after it was mapped.
+func TestMemfdProtect(t *testing.T) {
+	s := observe(t, "--", "/bin/static", "memfd-protect", libz).ended()
+	if s.blind("memfd-exec") != 1 {
+		t.Errorf("%+v", s.health.Blind)
+	}
+	s.has(libz, evidence.Open)
+}
+
 // A copy is told by its content while it can be read, else as a blind spot.
 func TestCopyExecuted(t *testing.T) {
 	s := observe(t, "--", "/bin/static", "copy-exec", "/bin/static").ended()

@@ -14,6 +14,7 @@ const (
 	eventScript = 2
 	eventGroup  = 3
 	eventPivot  = 4
+	eventSample = 5
 
 	flagJoined = 1
 	flagCanary = 2

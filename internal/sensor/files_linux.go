@@ -24,16 +24,28 @@ type file struct {
 
 // use takes one event of a claimed group whose index is made; mu is held.
 func (w *watch) use(g *group, e event) {
-	if e.kind == eventScript {
-		if !w.crew.do(func() { w.script(g, e) }) {
-			w.lost.Decode++
+	switch e.kind {
+	case eventSample:
+		if w.loose && !w.looking[e.pid] {
+			w.looking[e.pid] = true
+			w.delegate(func() { w.look(g, e) })
 		}
+		return
+	case eventScript:
+		w.delegate(func() { w.script(g, e) })
 		return
 	}
 	id := identity{device(e.device), e.inode}
 	wire := w.wire(e)
 	wire.Device, wire.Inode, wire.Path = id.device, id.inode, e.path
 	w.found(g.root, id, wire, e.flags)
+}
+
+// delegate gives a job to the crew, or counts it as lost; mu is held.
+func (w *watch) delegate(job func()) {
+	if !w.crew.do(job) {
+		w.lost.Decode++
+	}
 }
 
 // wire fills in what each observation of an event has.
@@ -49,11 +61,12 @@ func (w *watch) found(r *root, id identity, wire wireFile, flags uint8) {
 	names, is := r.look(id.device, id.inode, string(wire.Path))
 	executed := wire.Kinds&(kindExec|kindInterp|kindXMap) != 0
 	switch {
+	case flags&flagMemfd != 0 && !executed:
+		w.loose = true
+		return
 	case flags&flagMemfd != 0:
 		names, is = nil, foreign
-		if executed {
-			w.sawBlind("memfd-exec", wire.Path)
-		}
+		w.sawBlind("memfd-exec", wire.Path)
 	case flags&flagCut != 0 && is != foreign:
 		wire.Path = []byte(names[0])
 	case flags&flagCut != 0:
@@ -73,6 +86,7 @@ func (w *watch) found(r *root, id identity, wire wireFile, flags uint8) {
 			w.record(other)
 		}
 	}
+	w.loose = w.loose || is != ofImage && !executed && wire.Kinds&kindMap != 0
 	if executed && is != ofImage && !w.hashed[id] {
 		w.hashed[id] = true
 		if !w.crew.do(func() { w.digest(r, id, wire, flags) }) {

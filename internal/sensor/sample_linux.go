@@ -44,37 +44,50 @@ func (w *watch) sample() {
 		ready := g != nil && g.mine && g.root.ready()
 		w.mu.Unlock()
 		if ready && mark.Flags&markCanary == 0 {
-			w.sampleProcess(g, int(pid), mark, seen)
+			w.sampleProcess(g, int(pid), mark.Flags&markJoined != 0, seen)
 		}
 	}
 	// An iteration that was disturbed too often has still seen most
 	// processes; the hooks are the evidence, this is the second net.
 }
 
-// sampleProcess reads /proc/PID/maps. seen holds the mappings that were looked
-// at in this round already.
-func (w *watch) sampleProcess(g *group, pid int, mark probeMark, seen map[string]bool) {
+// look reads the mappings of one process, because the kernel side could not.
+func (w *watch) look(g *group, e event) {
+	w.mu.Lock()
+	delete(w.looking, e.pid)
+	w.mu.Unlock()
+	if !w.sampleProcess(g, int(e.pid), e.flags&flagJoined != 0, map[string]bool{}) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.lost.Unknown++
+	}
+}
+
+// sampleProcess reads /proc/PID/maps; false when the process has ended. seen
+// holds the mappings that were looked at in this round already.
+func (w *watch) sampleProcess(g *group, pid int, joined bool, seen map[string]bool) bool {
 	proc := "/proc/" + strconv.Itoa(pid)
 	maps, err := os.Open(proc + "/maps")
 	if err != nil {
-		return // it has ended
+		return false
 	}
 	defer maps.Close()
 	comm, err := os.ReadFile(proc + "/comm")
 	if err != nil {
-		return
+		return false
 	}
 	lines := bufio.NewReaderSize(maps, 16<<10)
 	for range mostMapLines {
 		line, err := lines.ReadSlice('\n')
 		if m, ok := parseMapping(line); ok && !seen[m.key] {
 			seen[m.key] = true
-			w.sampled(g, proc, pid, mark, bytes.TrimSpace(comm), m)
+			w.sampled(g, proc, pid, joined, bytes.TrimSpace(comm), m)
 		}
 		if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
-			return
+			return true
 		}
 	}
+	return true
 }
 
 // mapping is one line of /proc/PID/maps that has a file.
@@ -101,7 +114,7 @@ func parseMapping(line []byte) (mapping, bool) {
 }
 
 // sampled records one mapping.
-func (w *watch) sampled(g *group, proc string, pid int, mark probeMark, comm []byte, m mapping) {
+func (w *watch) sampled(g *group, proc string, pid int, joined bool, comm []byte, m mapping) {
 	var st unix.Stat_t
 	if unix.Stat(path.Join(proc, "map_files", m.span), &st) != nil || st.Mode&unix.S_IFMT != unix.S_IFREG {
 		return // unmapped since, or a device
@@ -138,6 +151,6 @@ func (w *watch) sampled(g *group, proc string, pid int, mark probeMark, comm []b
 	}
 	w.found(g.root, id, wireFile{
 		Path: name, Device: st.Dev, Inode: st.Ino, Kinds: kinds, Command: comm, PID: pid,
-		Joined: mark.Flags&markJoined != 0, At: time.Now().UnixNano(),
+		Joined: joined, At: time.Now().UnixNano(),
 	}, flags)
 }

@@ -39,11 +39,16 @@ type watch struct {
 	roots     []*root
 	files     map[fileKey]*file
 	hashed    map[identity]bool
-	lost      evidence.Lost
-	blind     map[string]*evidence.Blind
-	errs      []string
-	canaries  []evidence.Canary
-	canary    *canaryRun
+	// loose says that a file which is not the image's was mapped, though not
+	// executably: only such files can become executable unseen.
+	loose bool
+	// looking holds the processes whose mappings are about to be read.
+	looking  map[uint32]bool
+	lost     evidence.Lost
+	blind    map[string]*evidence.Blind
+	errs     []string
+	canaries []evidence.Canary
+	canary   *canaryRun
 
 	barrier  chan struct{}
 	unblock  chan struct{}
@@ -71,7 +76,7 @@ func newWatch(p *program, send *sender, t tuning) *watch {
 	w := &watch{
 		program: p, send: send, crew: newCrew(2),
 		groups: map[uint64]*group{}, files: map[fileKey]*file{},
-		hashed: map[identity]bool{}, blind: map[string]*evidence.Blind{},
+		hashed: map[identity]bool{}, looking: map[uint32]bool{}, blind: map[string]*evidence.Blind{},
 		barrier: make(chan struct{}, 1), unblock: make(chan struct{}), ended: make(chan struct{}),
 	}
 	if !t.blocked {

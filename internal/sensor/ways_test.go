@@ -68,6 +68,16 @@ func TestMappings(t *testing.T) {
 	s.has(libz, evidence.Map)
 }
 
+// Threads that contend for their mappings, as just-in-time compilers do, make
+// neither losses nor blind spots.
+func TestJustInTime(t *testing.T) {
+	s := observe(t, "--", "/bin/static", "jit", libz, "5000").ended()
+	s.has(libz, evidence.Map, evidence.Open)
+	if len(s.health.Blind) > 0 {
+		t.Errorf("%+v", s.health.Blind)
+	}
+}
+
 // Libraries that are loaded and unloaded at once.
 func TestDlopenBurst(t *testing.T) {
 	s := observe(t, "--", "/bin/dynamic", "dl", libz, "200").ended()

@@ -217,14 +217,11 @@ static __always_inline void note(struct mark *m, struct ident *id, u32 kinds)
 		if (is_pseudo(id->magic))
 			return;
 		/* What is only opened on a tmpfs is no image's file, unless
-		 * the image itself lies on one. Memory shared by mapping it
-		 * is none either, unless it is executed. */
-		if (id->magic == TMPFS_MAGIC && !(kinds & (KIND_EXEC | KIND_INTERP | KIND_XMAP))) {
+		 * the image itself lies on one. */
+		if (id->magic == TMPFS_MAGIC && kinds == KIND_OPEN) {
 			struct task_struct *task = bpf_get_current_task_btf();
 
-			if (memfd)
-				return;
-			if (!(kinds & KIND_MAP) && BPF_CORE_READ(task, fs, root.dentry, d_inode, i_sb) != id->sb)
+			if (memfd || BPF_CORE_READ(task, fs, root.dentry, d_inode, i_sb) != id->sb)
 				return;
 		}
 	}

@@ -28,6 +28,7 @@ enum {
 	EVENT_SCRIPT = 2, /* path: the name given to exec, a NUL, the directory it is relative to */
 	EVENT_GROUP = 3,  /* a container's first exec; path: its control group */
 	EVENT_PIVOT = 4,  /* a container's root has been made; path: its control group */
+	EVENT_SAMPLE = 5, /* a mapping could not be read here: read the process's maps */
 };
 
 /* Flags of an event. */

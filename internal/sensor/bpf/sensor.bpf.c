@@ -18,6 +18,7 @@
 #include "groups.h"
 
 #define MAX_ERRNO 4095
+#define EBUSY 16
 #define PROT_EXEC 4
 #define MAP_ANONYMOUS 0x20
 #define IORING_OP_OPENAT 18
@@ -69,17 +70,31 @@ static __always_inline void on_mapping(struct task_struct *task, struct mark *m,
 	note(m, &id, kinds);
 }
 
+/* The file of a mapping that becomes executable was seen when it was mapped.
+ * While another thread changes the mappings they cannot be read here; then
+ * user space looks at them a moment later, if there is anything to find. */
 static __always_inline void on_protect(struct task_struct *task, struct mark *m, u64 addr, u32 prot)
 {
 	struct ident id = {};
+	struct scratch *s;
+	int i;
 
 	if (!(prot & PROT_EXEC))
 		return;
-	bpf_find_vma(task, addr, identify_vma, &id, 0);
+	for (i = 0; i < 4 && !id.found; i++)
+		if (bpf_find_vma(task, addr, identify_vma, &id, 0) != -EBUSY)
+			break;
 	if (id.found == 1)
 		note(m, &id, KIND_MAP | KIND_XMAP);
-	else if (!id.found)
+	if (id.found)
+		return;
+	s = take_room();
+	if (!s) {
 		LOSE(m->group, lost_unknown);
+		return;
+	}
+	begin(s, EVENT_SAMPLE, m->group, m->flags);
+	send(s);
 }
 
 SEC("tp_btf/sys_exit")

@@ -158,6 +158,37 @@ static void passed(const char *file)
 	reap(pid);
 }
 
+/* jit FILE COUNT: threads that make memory executable while others map and unmap. */
+static const char *jit_file;
+static int jit_count;
+
+static void *jit_main(void *number)
+{
+	for (int i = 0; i < jit_count; i++) {
+		if ((intptr_t)number % 2) {
+			map(jit_file, PROT_READ);
+			continue;
+		}
+		void *at = mmap(0, 65536, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		must(mprotect(at, 65536, PROT_READ | PROT_EXEC), "mprotect");
+		munmap(at, 65536);
+	}
+	return 0;
+}
+
+static void jit(const char *file, int count)
+{
+	pthread_t t[8];
+
+	jit_file = file;
+	jit_count = count;
+	for (intptr_t i = 0; i < 8; i++)
+		if (pthread_create(&t[i], 0, jit_main, (void *)i))
+			exit(1);
+	for (int i = 0; i < 8; i++)
+		pthread_join(t[i], 0);
+}
+
 static void *thread_main(void *file)
 {
 	close(must(open(file, O_RDONLY), file));
@@ -189,10 +220,17 @@ int main(int argc, char **argv)
 		handle(file);
 	else if (!strcmp(what, "map"))
 		map(file, PROT_READ);
+	else if (!strcmp(what, "jit"))
+		jit(file, count);
 	else if (!strcmp(what, "passed"))
 		passed(file);
 	else if (!strcmp(what, "protect")) {
 		int fd = must(open(file, O_RDONLY), file);
+		void *at = mmap(0, 4096, PROT_READ, MAP_PRIVATE, fd, 0);
+		must(mprotect(at, 4096, PROT_READ | PROT_EXEC), "mprotect");
+	} else if (!strcmp(what, "memfd-protect")) { /* maps a memfd, then makes it executable */
+		int fd = must(syscall(SYS_memfd_create, "late", 0), "memfd_create");
+		copy(file, fd);
 		void *at = mmap(0, 4096, PROT_READ, MAP_PRIVATE, fd, 0);
 		must(mprotect(at, 4096, PROT_READ | PROT_EXEC), "mprotect");
 	} else if (!strcmp(what, "thread")) {
