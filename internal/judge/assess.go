@@ -128,7 +128,10 @@ func (c *court) settle(d *draft) {
 	d.PackageName, d.PackageVersion, d.PackageType = p.Name, p.Version, p.Type
 	d.Status, d.Reason = x.status, x.reason
 	if d.key != (purlKey{}) {
-		d.PURL, _, _ = spell(d.key)
+		d.PURL = x.purl
+		if x.key != d.key {
+			d.PURL, _, _ = spell(d.key)
+		}
 		d.SubcomponentPURLs = append([]string{d.PURL}, otherSpellings(p, d.key)...)
 		if c.fixed(d) {
 			d.Status, d.Reason = Fixed, ReasonFixed

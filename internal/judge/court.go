@@ -2,8 +2,6 @@ package judge
 
 import (
 	"slices"
-	"strings"
-	"unicode/utf8"
 
 	"github.com/vexxy/action/internal/inventory"
 	"github.com/vexxy/action/internal/record"
@@ -70,7 +68,8 @@ func (c *court) examine() {
 
 // own judges a package by its own files.
 func (c *court) own(p *inventory.Package) exhibit {
-	x := exhibit{sister: -1, use: c.seen.of(p), nameless: p.PURL == "", opaque: opaque(p)}
+	x := exhibit{sister: -1, use: c.seen.of(p), nameless: p.PURL == ""}
+	x.opaque = p.Opaque != "" || x.use.odd || unmatchable(p.Archive)
 	identified := false
 	x.purl, x.key, identified = bare(p.PURL)
 	x.status = UnderInvestigation
@@ -102,16 +101,6 @@ func (c *court) own(p *inventory.Package) exhibit {
 		x.status, x.reason = NotAffected, ReasonNotObserved
 	}
 	return x
-}
-
-// opaque reports whether a file name of the package cannot be what a kernel
-// reports: Syft writes U+FFFD for bytes that are no UTF-8.
-func opaque(p *inventory.Package) bool {
-	return p.Opaque != "" || slices.ContainsFunc(p.Files, unmatchable) || unmatchable(p.Archive)
-}
-
-func unmatchable(path string) bool {
-	return strings.ContainsRune(path, utf8.RuneError) || !utf8.ValidString(path)
 }
 
 // carries reports whether the package owns a file that can carry code or data.

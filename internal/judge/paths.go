@@ -2,7 +2,19 @@ package judge
 
 import (
 	"strings"
+	"unicode/utf8"
 )
+
+// unmatchable reports whether a name cannot be what a kernel reports: Syft
+// writes U+FFFD for bytes that are no UTF-8.
+func unmatchable(path string) bool {
+	for i := range len(path) {
+		if path[i] >= utf8.RuneSelf {
+			return strings.ContainsRune(path[i:], utf8.RuneError)
+		}
+	}
+	return false
+}
 
 // sourceOfBytecode gives the module's source for a Python bytecode file, or
 // "": __pycache__/x.cpython-311.opt-1.pyc and the legacy x.pyc both stand for

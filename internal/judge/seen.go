@@ -119,6 +119,7 @@ func (s *seen) compare(a, b int32) int {
 type use struct {
 	first int32 // the first observation that counts, -1 for none
 	files int   // how many of its files were used
+	odd   bool  // one of its file names cannot be what a kernel reports
 }
 
 func (u *use) take(s *seen, i int32) {
@@ -136,6 +137,7 @@ func (s *seen) of(p *inventory.Package) use {
 	located := false
 	for _, f := range p.Files {
 		located = located || f == p.Location
+		u.odd = u.odd || unmatchable(f)
 		s.count(&u, f)
 	}
 	if !located && p.Location != "" && !osTypes[p.Type] {
