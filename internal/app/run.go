@@ -14,11 +14,11 @@ import (
 
 	"golang.org/x/term"
 
+	"github.com/vexxy/action/internal/catalog"
 	"github.com/vexxy/action/internal/config"
 	"github.com/vexxy/action/internal/engine/embedded"
 	"github.com/vexxy/action/internal/fault"
 	"github.com/vexxy/action/internal/host/local"
-	"github.com/vexxy/action/internal/inventory"
 	"github.com/vexxy/action/internal/journal"
 	"github.com/vexxy/action/internal/report"
 	"github.com/vexxy/action/internal/run"
@@ -89,6 +89,11 @@ func observe(ctx context.Context, s Streams, cfg config.Config, id string, start
 	defer os.RemoveAll(tmp)
 	if err := j.Created(journal.Directory, tmp); err != nil {
 		return failed, err
+	}
+	if len(cfg.Images) > 1 { // one alone makes its own beside all else
+		if ctx, err = catalog.WithClassifier(ctx); err != nil {
+			return failed, err
+		}
 	}
 	helper, err := selfCommand()
 	if err != nil {
@@ -179,7 +184,7 @@ func argv(command string) []string {
 // it to whoever asks.
 type database struct {
 	ready   chan struct{}
-	matched *inventory.Matcher
+	matched *catalog.Matcher
 	err     error
 }
 
@@ -188,13 +193,16 @@ func openDatabase(ctx context.Context, cfg config.Config, timeline *run.Timeline
 	go func() {
 		defer close(d.ready)
 		done := timeline.Step("open vulnerability database")
-		d.matched, d.err = inventory.OpenDatabase(ctx, inventory.DatabaseOptions{Path: cfg.VulnerabilityDB})
+		d.matched, d.err = catalog.OpenDatabase(ctx, catalog.DatabaseOptions{Path: cfg.VulnerabilityDB})
 		done(d.err)
+		if d.err == nil && d.matched.Warning() != "" {
+			timeline.Note(d.matched.Warning())
+		}
 	}()
 	return d
 }
 
-func (d *database) matcher(ctx context.Context) (*inventory.Matcher, error) {
+func (d *database) matcher(ctx context.Context) (*catalog.Matcher, error) {
 	select {
 	case <-d.ready:
 		return d.matched, d.err

@@ -15,9 +15,9 @@ import (
 	syftpkg "github.com/anchore/syft/syft/pkg"
 	syftsbom "github.com/anchore/syft/syft/sbom"
 
+	"github.com/vexxy/action/internal/catalog"
+	it "github.com/vexxy/action/internal/catalog/catalogtest"
 	"github.com/vexxy/action/internal/evidence"
-	"github.com/vexxy/action/internal/inventory"
-	it "github.com/vexxy/action/internal/inventory/inventorytest"
 	"github.com/vexxy/action/internal/record"
 	"github.com/vexxy/action/internal/sbom"
 	"github.com/vexxy/action/internal/subject"
@@ -25,7 +25,7 @@ import (
 
 // shared carries one licence classifier for all tests.
 var shared = sync.OnceValues(func() (context.Context, error) {
-	return inventory.WithClassifier(context.Background())
+	return catalog.WithClassifier(context.Background())
 })
 
 // recorded is a record of a real catalog and the IDs of two of its packages.
@@ -46,7 +46,7 @@ func recorded(t testing.TB) (record.Record, []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := inventory.Read(ctx, img, "localhost:5000/team/app:1", t.TempDir())
+	c, err := catalog.Read(ctx, img, "localhost:5000/team/app:1", t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}

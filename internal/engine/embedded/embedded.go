@@ -10,8 +10,8 @@ import (
 
 	"github.com/moby/moby/client"
 
+	"github.com/vexxy/action/internal/catalog"
 	"github.com/vexxy/action/internal/exercise"
-	"github.com/vexxy/action/internal/inventory"
 	"github.com/vexxy/action/internal/journal"
 )
 
@@ -70,7 +70,7 @@ type Engine struct {
 	options  Options
 	progress Progress
 	journal  *journal.Journal
-	matcher  func(context.Context) (*inventory.Matcher, error)
+	matcher  func(context.Context) (*catalog.Matcher, error)
 
 	docker *client.Client
 
@@ -86,6 +86,6 @@ type undo struct {
 
 // New makes an engine that has done nothing yet. matcher gives the opened
 // vulnerability database and is called once an image is read.
-func New(o Options, p Progress, j *journal.Journal, matcher func(context.Context) (*inventory.Matcher, error)) *Engine {
+func New(o Options, p Progress, j *journal.Journal, matcher func(context.Context) (*catalog.Matcher, error)) *Engine {
 	return &Engine{options: o, progress: p, journal: j, matcher: matcher}
 }

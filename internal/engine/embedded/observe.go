@@ -2,11 +2,10 @@ package embedded
 
 import (
 	"context"
-	"fmt"
-	"os"
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/vexxy/action/internal/catalog"
 	"github.com/vexxy/action/internal/evidence"
 	"github.com/vexxy/action/internal/inventory"
 	"github.com/vexxy/action/internal/record"
@@ -49,27 +48,27 @@ func (e *Engine) Observe(ctx context.Context, img subject.Image) (record.Record,
 
 // takeInventory reads the image's packages and matches them.
 func (e *Engine) takeInventory(ctx context.Context, img subject.Image, seen *tracker) (inventory.Inventory, []byte, error) {
-	tmp, err := os.MkdirTemp(e.options.TempDir, "layers-")
+	tmp, remove, err := catalog.TempDir(e.options.TempDir)
 	if err != nil {
-		return inventory.Inventory{}, nil, fmt.Errorf("making directory for layers: %w", err)
+		return inventory.Inventory{}, nil, err
 	}
-	defer os.RemoveAll(tmp)
+	defer remove()
 	done := e.progress.Step("read packages")
-	catalog, err := inventory.Read(ctx, img.Image, img.Requested, tmp)
+	read, err := catalog.Read(ctx, img.Image, img.Requested, tmp)
 	done(err)
 	if err != nil {
 		return inventory.Inventory{}, nil, err
 	}
-	seen.know(catalog.Packages)
+	seen.know(read.Packages)
 
 	done = e.progress.Step("match vulnerabilities")
 	matcher, err := e.matcher(ctx)
 	var inv inventory.Inventory
 	if err == nil {
-		inv, err = matcher.Complete(ctx, catalog)
+		inv, err = matcher.Complete(ctx, read)
 	}
 	done(err)
-	return inv, catalog.SBOM, err
+	return inv, read.SBOM, err
 }
 
 // watch runs the workload for its window and gives the evidence. The sensor

@@ -1,4 +1,4 @@
-package inventory
+package catalog
 
 import (
 	"bytes"
@@ -12,8 +12,9 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 
+	it "github.com/vexxy/action/internal/catalog/catalogtest"
 	"github.com/vexxy/action/internal/fault"
-	it "github.com/vexxy/action/internal/inventory/inventorytest"
+	"github.com/vexxy/action/internal/inventory"
 )
 
 // An image beyond a limit gives a catalog that says so.
@@ -158,7 +159,7 @@ func TestResolve(t *testing.T) {
 }
 
 func TestSourceRPM(t *testing.T) {
-	for in, want := range map[string]Source{
+	for in, want := range map[string]inventory.Source{
 		"util-linux-ng-2.17.2-12.28.el6_9.2.src.rpm": {Name: "util-linux-ng", Version: "2.17.2-12.28.el6_9.2"},
 		"bash-5.2-1.fc40.nosrc.rpm":                  {Name: "bash", Version: "5.2-1.fc40"},
 	} {

@@ -1,4 +1,4 @@
-package inventorytest
+package catalogtest
 
 import (
 	"archive/tar"

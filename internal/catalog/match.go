@@ -1,4 +1,4 @@
-package inventory
+package catalog
 
 import (
 	"context"
@@ -22,13 +22,14 @@ import (
 	"github.com/anchore/syft/syft/pkg"
 
 	"github.com/vexxy/action/internal/fault"
+	"github.com/vexxy/action/internal/inventory"
 )
 
 // Complete gives the catalog's inventory with the findings of this database.
-func (m *Matcher) Complete(ctx context.Context, c *Catalog) (Inventory, error) {
+func (m *Matcher) Complete(ctx context.Context, c *Catalog) (inventory.Inventory, error) {
 	findings, err := m.Match(ctx, c)
 	if err != nil {
-		return Inventory{}, err
+		return inventory.Inventory{}, err
 	}
 	inv := c.Inventory
 	inv.Findings = findings
@@ -43,7 +44,7 @@ func (m *Matcher) Complete(ctx context.Context, c *Catalog) (Inventory, error) {
 // does with its default settings, but ignores none: kernel headers too are
 // matched through their source package. The findings are sorted by package and
 // identifier.
-func (m *Matcher) Match(ctx context.Context, c *Catalog) ([]Finding, error) {
+func (m *Matcher) Match(ctx context.Context, c *Catalog) ([]inventory.Finding, error) {
 	packages, release := matchable(c)
 	m.mu.Lock()
 	defer m.mu.Unlock()

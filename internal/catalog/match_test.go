@@ -1,4 +1,4 @@
-package inventory_test
+package catalog_test
 
 import (
 	"context"
@@ -14,14 +14,15 @@ import (
 	"github.com/anchore/grype/grype/distro"
 	grypepkg "github.com/anchore/grype/grype/pkg"
 
+	"github.com/vexxy/action/internal/catalog"
+	it "github.com/vexxy/action/internal/catalog/catalogtest"
 	"github.com/vexxy/action/internal/inventory"
-	it "github.com/vexxy/action/internal/inventory/inventorytest"
 )
 
 // matched gives the findings of an image by package name and identifier.
-func matched(t testing.TB, c *inventory.Catalog, advisories ...it.Advisory) (inventory.Inventory, map[string]inventory.Finding) {
+func matched(t testing.TB, c *catalog.Catalog, advisories ...it.Advisory) (inventory.Inventory, map[string]inventory.Finding) {
 	t.Helper()
-	m := open(t, inventory.DatabaseOptions{Path: it.Database(t, built, advisories...), CacheDir: t.TempDir()})
+	m := open(t, catalog.DatabaseOptions{Path: it.Database(t, built, advisories...), CacheDir: t.TempDir()})
 	inv, err := m.Complete(context.Background(), c)
 	if err != nil {
 		t.Fatal(err)
@@ -44,7 +45,7 @@ func matched(t testing.TB, c *inventory.Catalog, advisories ...it.Advisory) (inv
 	return inv, out
 }
 
-func debianImage(t testing.TB) *inventory.Catalog {
+func debianImage(t testing.TB) *catalog.Catalog {
 	return read(t, it.Image(t, append(it.DebianRoot(
 		it.Deb{Name: "zlib1g", Version: "1:1.2.13.dfsg-1", Source: "zlib", Files: []it.File{{Path: "/usr/lib/libz.so.1"}}},
 		it.Deb{Name: "zlib1g-dev", Version: "1:1.2.13.dfsg-1", Source: "zlib", Files: []it.File{{Path: "/usr/include/zlib.h"}}},
@@ -125,7 +126,7 @@ func TestMatchesWhatGrypeMatches(t *testing.T) {
 	for _, p := range theirs {
 		want = append(want, string(p.ID)+" "+p.Name+" "+p.Distro.String())
 	}
-	got := inventory.Matchable(c)
+	got := catalog.Matchable(c)
 	slices.Sort(want)
 	slices.Sort(got)
 	if len(got) < 6 || !slices.Equal(got, want) {
@@ -136,7 +137,7 @@ func TestMatchesWhatGrypeMatches(t *testing.T) {
 // The findings do not depend on order or concurrency.
 func TestMatchIsStable(t *testing.T) {
 	c := debianImage(t)
-	m := open(t, inventory.DatabaseOptions{CacheDir: t.TempDir(), Path: it.Database(t, built, zlibFlaw,
+	m := open(t, catalog.DatabaseOptions{CacheDir: t.TempDir(), Path: it.Database(t, built, zlibFlaw,
 		it.Advisory{ID: "CVE-2024-0003", Package: "linux", Release: "debian 12"},
 		it.Advisory{ID: "CVE-2024-0004", Package: "linux", Release: "debian 12"})})
 	results := make([][]inventory.Finding, 4)

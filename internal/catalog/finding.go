@@ -1,4 +1,4 @@
-package inventory
+package catalog
 
 import (
 	"cmp"
@@ -10,6 +10,7 @@ import (
 	"github.com/anchore/grype/grype/vulnerability"
 
 	"github.com/vexxy/action/internal/fault"
+	"github.com/vexxy/action/internal/inventory"
 )
 
 // maxDescription is the length of a finding's description in bytes.
@@ -17,9 +18,9 @@ const maxDescription = 500
 
 // findings turns matches into findings. Two matches of one vulnerability of
 // one data set with one package become one finding with the fixes of both.
-func (m *Matcher) findings(found *match.Matches) ([]Finding, error) {
+func (m *Matcher) findings(found *match.Matches) ([]inventory.Finding, error) {
 	related := map[string]*vulnerability.Metadata{}
-	byKey := map[string]*Finding{}
+	byKey := map[string]*inventory.Finding{}
 	var keys []string
 	for _, one := range found.Sorted() {
 		f, err := m.finding(one, related)
@@ -39,7 +40,7 @@ func (m *Matcher) findings(found *match.Matches) ([]Finding, error) {
 		keys = append(keys, key)
 	}
 	slices.Sort(keys)
-	out := make([]Finding, 0, len(keys))
+	out := make([]inventory.Finding, 0, len(keys))
 	for _, key := range keys {
 		out = append(out, *byKey[key])
 	}
@@ -48,11 +49,11 @@ func (m *Matcher) findings(found *match.Matches) ([]Finding, error) {
 
 // finding describes one match. What its own data set does not say of severity
 // and exploitation is taken from the records that it names as related.
-func (m *Matcher) finding(one match.Match, cache map[string]*vulnerability.Metadata) (Finding, error) {
+func (m *Matcher) finding(one match.Match, cache map[string]*vulnerability.Metadata) (inventory.Finding, error) {
 	v := one.Vulnerability
-	f := Finding{
+	f := inventory.Finding{
 		ID: text(v.ID), PackageID: string(one.Package.ID), Namespace: text(v.Namespace),
-		Severity: Unknown, FixState: string(cmp.Or(v.Fix.State, vulnerability.FixStateUnknown)),
+		Severity: inventory.Unknown, FixState: string(cmp.Or(v.Fix.State, vulnerability.FixStateUnknown)),
 	}
 	for _, fix := range v.Fix.Versions {
 		if fix != "" {
@@ -78,7 +79,7 @@ func (m *Matcher) finding(one match.Match, cache map[string]*vulnerability.Metad
 		records = append(records, other)
 	}
 	for _, r := range records {
-		f.enrich(r)
+		enrich(&f, r)
 	}
 	return f, nil
 }
@@ -98,13 +99,13 @@ func (m *Matcher) metadata(ref vulnerability.Reference, cache map[string]*vulner
 	return found, nil
 }
 
-// enrich adds what a record says: the first known severity and text stay, the
+// enrich adds to a finding what a record says: the first known severity and text stay, the
 // highest scores win.
-func (f *Finding) enrich(r *vulnerability.Metadata) {
+func enrich(f *inventory.Finding, r *vulnerability.Metadata) {
 	if r == nil {
 		return
 	}
-	if f.Severity == Unknown {
+	if f.Severity == inventory.Unknown {
 		f.Severity = severity(r.Severity)
 	}
 	for _, c := range r.Cvss {
@@ -123,12 +124,12 @@ func (f *Finding) enrich(r *vulnerability.Metadata) {
 }
 
 // severity reads Grype's spelling of a severity.
-func severity(s string) Severity {
-	level := Severity(strings.ToLower(s))
-	if slices.Contains(Severities, level) {
+func severity(s string) inventory.Severity {
+	level := inventory.Severity(strings.ToLower(s))
+	if slices.Contains(inventory.Severities, level) {
 		return level
 	}
-	return Unknown
+	return inventory.Unknown
 }
 
 // shorten cuts s to at most limit bytes of valid text.

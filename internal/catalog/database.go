@@ -1,4 +1,4 @@
-package inventory
+package catalog
 
 import (
 	"context"
@@ -14,6 +14,7 @@ import (
 	"github.com/anchore/grype/grype/vulnerability"
 
 	"github.com/vexxy/action/internal/fault"
+	"github.com/vexxy/action/internal/inventory"
 )
 
 // pathHint says what the vulnerability-db input takes.
@@ -40,7 +41,7 @@ type Matcher struct {
 	mu       sync.Mutex // one query at a time: the store shares one page cache
 	reader   v6.Reader
 	provider vulnerability.Provider
-	identity Database
+	identity inventory.Database
 	warning  string
 }
 
@@ -61,7 +62,7 @@ func OpenDatabase(ctx context.Context, o DatabaseOptions) (*Matcher, error) {
 }
 
 // Database identifies the database.
-func (m *Matcher) Database() Database { return m.identity }
+func (m *Matcher) Database() inventory.Database { return m.identity }
 
 // Warning says in a line why a cached database could not be brought up to date;
 // it is empty when nothing went wrong.
@@ -97,7 +98,7 @@ func openPath(ctx context.Context, o DatabaseOptions) (*Matcher, error) {
 		}
 		digest, err := checkInstalled(dir)
 		if err == nil {
-			m, err := open(dir, Database{Digest: digest, From: o.Path})
+			m, err := open(dir, inventory.Database{Digest: digest, From: o.Path})
 			if err != nil {
 				return nil, bad(err)
 			}
@@ -129,7 +130,7 @@ func openPath(ctx context.Context, o DatabaseOptions) (*Matcher, error) {
 		}
 		return nil, bad(err)
 	}
-	m, err := open(dir, Database{Digest: digest, From: o.Path})
+	m, err := open(dir, inventory.Database{Digest: digest, From: o.Path})
 	if err != nil {
 		return nil, bad(err)
 	}
@@ -153,7 +154,7 @@ func installedBelow(dir string) (string, error) {
 
 // open reads an installed database's identity and makes it ready for matching.
 // A database without a single vulnerability is an error: it would pass any image.
-func open(dir string, identity Database) (*Matcher, error) {
+func open(dir string, identity inventory.Database) (*Matcher, error) {
 	if strings.ContainsAny(dir, "?#%") {
 		return nil, fmt.Errorf("the directory %q has a character that SQLite's file names cannot hold (?, # or %%)", dir)
 	}

@@ -1,4 +1,4 @@
-package inventory_test
+package catalog_test
 
 import (
 	"archive/zip"
@@ -12,22 +12,23 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
+	"github.com/vexxy/action/internal/catalog"
+	it "github.com/vexxy/action/internal/catalog/catalogtest"
 	"github.com/vexxy/action/internal/inventory"
-	it "github.com/vexxy/action/internal/inventory/inventorytest"
 )
 
 // shared carries one licence classifier for all tests.
 var shared = sync.OnceValues(func() (context.Context, error) {
-	return inventory.WithClassifier(context.Background())
+	return catalog.WithClassifier(context.Background())
 })
 
-func read(t testing.TB, img v1.Image) *inventory.Catalog {
+func read(t testing.TB, img v1.Image) *catalog.Catalog {
 	t.Helper()
 	ctx, err := shared()
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := inventory.Read(ctx, img, "example.org/app:1", t.TempDir())
+	c, err := catalog.Read(ctx, img, "example.org/app:1", t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,7 +36,7 @@ func read(t testing.TB, img v1.Image) *inventory.Catalog {
 }
 
 // find gives the one package of that name, or the test fails.
-func find(t testing.TB, c *inventory.Catalog, name string) inventory.Package {
+func find(t testing.TB, c *catalog.Catalog, name string) inventory.Package {
 	t.Helper()
 	var found []inventory.Package
 	for _, p := range c.Packages {

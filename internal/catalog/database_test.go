@@ -1,4 +1,4 @@
-package inventory_test
+package catalog_test
 
 import (
 	"context"
@@ -15,9 +15,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/vexxy/action/internal/catalog"
+	it "github.com/vexxy/action/internal/catalog/catalogtest"
 	"github.com/vexxy/action/internal/fault"
 	"github.com/vexxy/action/internal/inventory"
-	it "github.com/vexxy/action/internal/inventory/inventorytest"
 )
 
 var built = time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)
@@ -27,12 +28,12 @@ var zlibFlaw = it.Advisory{ID: "CVE-2026-27171", Severity: "critical", Package: 
 
 func noEnv(string) string { return "" }
 
-func open(t testing.TB, o inventory.DatabaseOptions) *inventory.Matcher {
+func open(t testing.TB, o catalog.DatabaseOptions) *catalog.Matcher {
 	t.Helper()
 	if o.Getenv == nil {
 		o.Getenv = noEnv
 	}
-	m, err := inventory.OpenDatabase(context.Background(), o)
+	m, err := catalog.OpenDatabase(context.Background(), o)
 	if err != nil {
 		t.Fatalf("%v (hint: %s)", err, fault.HintOf(err))
 	}
@@ -47,7 +48,7 @@ func open(t testing.TB, o inventory.DatabaseOptions) *inventory.Matcher {
 // An archive is imported below the cache directory once, by its digest.
 func TestDatabaseArchive(t *testing.T) {
 	archive, cache := it.Database(t, built, zlibFlaw), t.TempDir()
-	m := open(t, inventory.DatabaseOptions{Path: archive, CacheDir: cache})
+	m := open(t, catalog.DatabaseOptions{Path: archive, CacheDir: cache})
 	data, err := os.ReadFile(archive)
 	if err != nil {
 		t.Fatal(err)
@@ -63,7 +64,7 @@ func TestDatabaseArchive(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	open(t, inventory.DatabaseOptions{Path: archive, CacheDir: cache})
+	open(t, catalog.DatabaseOptions{Path: archive, CacheDir: cache})
 	after, err := os.Stat(db)
 	if err != nil || !os.SameFile(before, after) || !after.ModTime().Equal(before.ModTime()) {
 		t.Errorf("the archive was imported again (%v)", err)
@@ -78,7 +79,7 @@ func TestDatabaseArchive(t *testing.T) {
 func installed(t testing.TB, advisories ...it.Advisory) string {
 	t.Helper()
 	cache := t.TempDir()
-	open(t, inventory.DatabaseOptions{Path: it.Database(t, built, advisories...), CacheDir: cache})
+	open(t, catalog.DatabaseOptions{Path: it.Database(t, built, advisories...), CacheDir: cache})
 	found, err := filepath.Glob(filepath.Join(cache, "*", "6"))
 	if err != nil || len(found) != 1 {
 		t.Fatalf("installed databases: %v, %v", found, err)
@@ -98,7 +99,7 @@ func TestDatabaseDirectory(t *testing.T) {
 	}
 	for _, path := range []string{root, filepath.Join(root, "6")} {
 		cache := t.TempDir()
-		m := open(t, inventory.DatabaseOptions{Path: path, CacheDir: cache})
+		m := open(t, catalog.DatabaseOptions{Path: path, CacheDir: cache})
 		if d := m.Database(); !strings.HasPrefix(d.Digest, "xxh64:") || d.From != path || !d.Built.Equal(built) {
 			t.Errorf("database = %+v", d)
 		}
@@ -124,7 +125,7 @@ func TestDatabaseOfAnotherVersion(t *testing.T) {
 		t.Fatal(err)
 	}
 	cache := t.TempDir()
-	m := open(t, inventory.DatabaseOptions{Path: root, CacheDir: cache})
+	m := open(t, catalog.DatabaseOptions{Path: root, CacheDir: cache})
 	if d := m.Database(); !strings.HasPrefix(d.Digest, "sha256:") || d.From != root {
 		t.Errorf("database = %+v", d)
 	}
@@ -170,7 +171,7 @@ func TestBadDatabases(t *testing.T) {
 		"altered":         altered,
 		"a device":        os.DevNull,
 	} {
-		m, err := inventory.OpenDatabase(context.Background(), inventory.DatabaseOptions{Path: path, CacheDir: t.TempDir(), Getenv: noEnv})
+		m, err := catalog.OpenDatabase(context.Background(), catalog.DatabaseOptions{Path: path, CacheDir: t.TempDir(), Getenv: noEnv})
 		if err == nil {
 			m.Close()
 			t.Errorf("%s: no error", name)
@@ -188,7 +189,7 @@ func TestUnwritableCache(t *testing.T) {
 	if err := os.WriteFile(blocked, nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	_, err := inventory.OpenDatabase(context.Background(), inventory.DatabaseOptions{Path: it.Database(t, built, zlibFlaw), CacheDir: filepath.Join(blocked, "cache"), Getenv: noEnv})
+	_, err := catalog.OpenDatabase(context.Background(), catalog.DatabaseOptions{Path: it.Database(t, built, zlibFlaw), CacheDir: filepath.Join(blocked, "cache"), Getenv: noEnv})
 	if fault.CodeOf(context.Background(), err) != fault.Infra {
 		t.Errorf("error %v", err)
 	}
@@ -236,13 +237,13 @@ func serve(t *testing.T) (*mirror, func(string) string) {
 
 func TestDatabaseDownload(t *testing.T) {
 	s, env := serve(t)
-	m := open(t, inventory.DatabaseOptions{Getenv: env})
+	m := open(t, catalog.DatabaseOptions{Getenv: env})
 	want := inventory.Database{Schema: "v6.1.4", Built: built, Digest: s.checksum, From: env("GRYPE_DB_UPDATE_URL") + "/v6/db.tar.zst"}
 	if m.Database() != want || m.Warning() != "" {
 		t.Errorf("database = %+v, warning %q, want %+v", m.Database(), m.Warning(), want)
 	}
 	asked := len(s.asked)
-	open(t, inventory.DatabaseOptions{Getenv: env})
+	open(t, catalog.DatabaseOptions{Getenv: env})
 	if len(s.asked) != asked {
 		t.Errorf("a fresh database was asked for again: %v", s.asked)
 	}
@@ -254,7 +255,7 @@ func TestDatabaseDownload(t *testing.T) {
 	if err := os.Remove(filepath.Join(env("GRYPE_DB_CACHE_DIR"), "6", "last_update_check")); err != nil {
 		t.Fatal(err)
 	}
-	open(t, inventory.DatabaseOptions{Getenv: env})
+	open(t, catalog.DatabaseOptions{Getenv: env})
 	if !slices.Equal(s.asked[asked:], []string{"/databases/v6/latest.json"}) {
 		t.Errorf("asked %v", s.asked[asked:])
 	}
@@ -268,8 +269,8 @@ func TestDatabaseOffline(t *testing.T) {
 		}
 		return env(name)
 	}
-	for _, o := range []inventory.DatabaseOptions{{Getenv: offline}, {Getenv: env, NoUpdate: true}} {
-		_, err := inventory.OpenDatabase(context.Background(), o)
+	for _, o := range []catalog.DatabaseOptions{{Getenv: offline}, {Getenv: env, NoUpdate: true}} {
+		_, err := catalog.OpenDatabase(context.Background(), o)
 		if fault.CodeOf(context.Background(), err) != fault.Infra || !strings.Contains(fault.HintOf(err), "--vulnerability-db") {
 			t.Errorf("without a database: %v, hint %q", err, fault.HintOf(err))
 		}
@@ -277,11 +278,11 @@ func TestDatabaseOffline(t *testing.T) {
 	if len(s.asked) != 0 {
 		t.Errorf("asked %v", s.asked)
 	}
-	open(t, inventory.DatabaseOptions{Getenv: env})
+	open(t, catalog.DatabaseOptions{Getenv: env})
 	if err := os.Remove(filepath.Join(env("GRYPE_DB_CACHE_DIR"), "6", "last_update_check")); err != nil {
 		t.Fatal(err)
 	}
-	if m := open(t, inventory.DatabaseOptions{Getenv: offline}); m.Warning() == "" || m.Database().Digest != s.checksum {
+	if m := open(t, catalog.DatabaseOptions{Getenv: offline}); m.Warning() == "" || m.Database().Digest != s.checksum {
 		t.Errorf("with a cached database: %+v, warning %q", m.Database(), m.Warning())
 	}
 }
@@ -290,7 +291,7 @@ func TestDatabaseOffline(t *testing.T) {
 func TestDatabaseWrongDigest(t *testing.T) {
 	s, env := serve(t)
 	s.checksum = "sha256:" + strings.Repeat("0", 64)
-	_, err := inventory.OpenDatabase(context.Background(), inventory.DatabaseOptions{Getenv: env})
+	_, err := catalog.OpenDatabase(context.Background(), catalog.DatabaseOptions{Getenv: env})
 	if err == nil || !strings.Contains(err.Error(), "digest") {
 		t.Errorf("error %v", err)
 	}
@@ -312,7 +313,7 @@ func TestDatabaseCancelled(t *testing.T) {
 	defer server.Close()
 	defer close(release)
 	cache := t.TempDir()
-	_, err := inventory.OpenDatabase(ctx, inventory.DatabaseOptions{Getenv: func(name string) string {
+	_, err := catalog.OpenDatabase(ctx, catalog.DatabaseOptions{Getenv: func(name string) string {
 		return map[string]string{"GRYPE_DB_CACHE_DIR": cache, "GRYPE_DB_UPDATE_URL": server.URL}[name]
 	}})
 	if !errors.Is(err, stop) {

@@ -1,6 +1,6 @@
-// Package inventorytest makes images and vulnerability databases for tests:
+// Package catalogtest makes images and vulnerability databases for tests:
 // real layers with real package databases, and databases by Grype's own writer.
-package inventorytest
+package catalogtest
 
 import (
 	"archive/tar"

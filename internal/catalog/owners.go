@@ -1,4 +1,4 @@
-package inventory
+package catalog
 
 import (
 	"cmp"
@@ -12,6 +12,8 @@ import (
 	"github.com/anchore/syft/syft/file"
 	"github.com/anchore/syft/syft/pkg"
 	"github.com/anchore/syft/syft/sbom"
+
+	"github.com/vexxy/action/internal/inventory"
 )
 
 // owners finds the files that each package owns.
@@ -58,7 +60,7 @@ func plain(p string) bool {
 
 // packages lists all packages with their files, sorted, and the groups of hard
 // links that touch a listed file.
-func (o *owners) packages(ctx context.Context) ([]Package, [][]string) {
+func (o *owners) packages(ctx context.Context) ([]inventory.Package, [][]string) {
 	all := o.model.Artifacts.Packages.Sorted()
 	if len(all) > o.lim.packages {
 		o.incomplete = fmt.Sprintf("the image has %d packages, more than the limit of %d", len(all), o.lim.packages)
@@ -71,14 +73,14 @@ func (o *owners) packages(ctx context.Context) ([]Package, [][]string) {
 			}
 		}
 	}
-	out := make([]Package, 0, len(all))
+	out := make([]inventory.Package, 0, len(all))
 	for _, p := range all {
 		if ctx.Err() != nil {
 			return out, nil
 		}
 		out = append(out, o.one(p))
 	}
-	slices.SortStableFunc(out, func(a, b Package) int {
+	slices.SortStableFunc(out, func(a, b inventory.Package) int {
 		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Version, b.Version),
 			cmp.Compare(a.Type, b.Type), cmp.Compare(a.Location, b.Location), cmp.Compare(a.ID, b.ID))
 	})
@@ -86,8 +88,8 @@ func (o *owners) packages(ctx context.Context) ([]Package, [][]string) {
 }
 
 // one describes a single package.
-func (o *owners) one(p pkg.Package) Package {
-	out := Package{
+func (o *owners) one(p pkg.Package) inventory.Package {
+	out := inventory.Package{
 		ID: string(p.ID()), Name: text(p.Name), Version: text(p.Version),
 		Type: string(p.Type), PURL: text(p.PURL), Source: sourceOf(p),
 	}
@@ -188,7 +190,7 @@ func (o *owners) located(l file.Location) (string, bool) {
 }
 
 // hardLinks gives the groups of hard links that touch a package's file.
-func (o *owners) hardLinks(packages []Package) [][]string {
+func (o *owners) hardLinks(packages []inventory.Package) [][]string {
 	if len(o.tree.links) == 0 {
 		return nil
 	}
@@ -209,13 +211,13 @@ func (o *owners) hardLinks(packages []Package) [][]string {
 }
 
 // sourceOf gives the source package of a distribution's binary package.
-func sourceOf(p pkg.Package) *Source {
+func sourceOf(p pkg.Package) *inventory.Source {
 	switch m := p.Metadata.(type) {
 	case pkg.DpkgDBEntry:
 		name, version := cmp.Or(m.Source, m.Package), cmp.Or(m.SourceVersion, m.Version)
-		return &Source{Name: text(name), Version: text(version)}
+		return &inventory.Source{Name: text(name), Version: text(version)}
 	case pkg.ApkDBEntry:
-		return &Source{Name: text(cmp.Or(m.OriginPackage, m.Package)), Version: text(m.Version)}
+		return &inventory.Source{Name: text(cmp.Or(m.OriginPackage, m.Package)), Version: text(m.Version)}
 	case pkg.RpmDBEntry:
 		return sourceRPM(m.SourceRpm)
 	}
@@ -223,7 +225,7 @@ func sourceOf(p pkg.Package) *Source {
 }
 
 // sourceRPM splits "name-version-release.src.rpm".
-func sourceRPM(s string) *Source {
+func sourceRPM(s string) *inventory.Source {
 	s, ok := strings.CutSuffix(s, ".rpm")
 	if !ok {
 		return nil
@@ -237,7 +239,7 @@ func sourceRPM(s string) *Source {
 	if version < 1 {
 		return nil
 	}
-	return &Source{Name: text(s[:version]), Version: text(s[version+1:])}
+	return &inventory.Source{Name: text(s[:version]), Version: text(s[version+1:])}
 }
 
 // text makes foreign text survive JSON.

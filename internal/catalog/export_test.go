@@ -1,4 +1,4 @@
-package inventory
+package catalog
 
 // Matchable names the packages that Match gives to Grype.
 func Matchable(c *Catalog) []string {

@@ -1,4 +1,4 @@
-package inventory
+package catalog
 
 import (
 	"context"
@@ -23,6 +23,7 @@ import (
 	"github.com/spf13/afero"
 
 	"github.com/vexxy/action/internal/fault"
+	"github.com/vexxy/action/internal/inventory"
 )
 
 const (
@@ -64,7 +65,7 @@ func openCached(ctx context.Context, o DatabaseOptions) (*Matcher, error) {
 		}
 		return nil, fault.New(fault.Infra, offlineHint, "opening the vulnerability database cached in %s: %w", root, err)
 	}
-	identity := Database{Digest: digest, From: root}
+	identity := inventory.Database{Digest: digest, From: root}
 	if meta, err := v6.ReadImportMetadata(afero.NewOsFs(), dir); err == nil {
 		if u, err := url.Parse(meta.Source); err == nil && u.Scheme != "" {
 			if sum := u.Query().Get("checksum"); strings.HasPrefix(sum, "sha256:") {

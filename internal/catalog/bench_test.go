@@ -1,12 +1,12 @@
-package inventory_test
+package catalog_test
 
 import (
 	"fmt"
 	"strings"
 	"testing"
 
-	"github.com/vexxy/action/internal/inventory"
-	it "github.com/vexxy/action/internal/inventory/inventorytest"
+	"github.com/vexxy/action/internal/catalog"
+	it "github.com/vexxy/action/internal/catalog/catalogtest"
 )
 
 // BenchmarkRead reads an image of 150 packages with 60 files of 8 KiB each.
@@ -30,7 +30,7 @@ func BenchmarkRead(b *testing.B) {
 	}
 	b.ResetTimer()
 	for b.Loop() {
-		c, err := inventory.Read(ctx, img, "bench", b.TempDir())
+		c, err := catalog.Read(ctx, img, "bench", b.TempDir())
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -1,4 +1,8 @@
-package inventory
+// Package catalog reads what is in an image: with Syft its packages and the
+// files that they own, with Grype the vulnerabilities that a database knows of
+// them. The result is an inventory, whose plain types have a package of their
+// own.
+package catalog
 
 import (
 	"bytes"
@@ -28,12 +32,13 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/vexxy/action/internal/fault"
+	"github.com/vexxy/action/internal/inventory"
 )
 
 // Catalog is what Read found in an image. Its Findings and Database are empty
 // until a Matcher completes it.
 type Catalog struct {
-	Inventory
+	inventory.Inventory
 	// SBOM is the image's SBOM as Syft JSON.
 	SBOM []byte
 
