@@ -54,6 +54,10 @@ func withoutTag(name string) string {
 	return name
 }
 
+// deepestPrefix bounds how many directories a tree of bytecode may lie below
+// the root.
+const deepestPrefix = 24
+
 // relocatedSources gives the sources for which a bytecode file may stand that
 // is kept in a tree of its own (PYTHONPYCACHEPREFIX): below the prefix the
 // whole path of the source is repeated, without __pycache__.
@@ -68,7 +72,7 @@ func relocatedSources(p string) []string {
 	}
 	whole := dir + withoutTag(name) + ".py"
 	var out []string
-	for i := 1; i < len(whole) && len(out) < 64; i++ {
+	for i := 1; i < len(whole) && len(out) < deepestPrefix; i++ {
 		if whole[i] == '/' {
 			out = append(out, whole[i:])
 		}

@@ -17,9 +17,15 @@ type seen struct {
 	observations []evidence.Observation
 	// files maps a path to the observations that stand for it.
 	files map[string][]int32
-	// dirs maps every directory above an observed file to the first
-	// observation below it.
-	dirs map[string]int32
+	// places are the observed paths in their order, without metadata that was
+	// only opened: what lies below a directory stands together.
+	places []place
+}
+
+// place is one path of an observation.
+type place struct {
+	path string
+	i    int32
 }
 
 // deletedMark ends the path of a file that has lost its name, in /proc.
@@ -38,9 +44,8 @@ func newSeen(observations []evidence.Observation, hardLinks [][]string) *seen {
 	s := &seen{
 		observations: observations,
 		files:        make(map[string][]int32, 2*len(observations)),
-		dirs:         map[string]int32{},
 	}
-	order := make([]int32, len(observations))
+	order := make([]int32, len(observations)) // by time, so that what is noted first came first
 	for i := range order {
 		order[i] = int32(i)
 	}
@@ -53,7 +58,18 @@ func newSeen(observations []evidence.Observation, hardLinks [][]string) *seen {
 			}
 		}
 	}
+	slices.SortStableFunc(s.places, func(a, b place) int { return strings.Compare(a.path, b.path) })
 	return s
+}
+
+// below gives an observation below a directory.
+func (s *seen) below(dir string) (int32, bool) {
+	dir += "/"
+	i, _ := slices.BinarySearchFunc(s.places, dir, func(p place, dir string) int { return strings.Compare(p.path, dir) })
+	if i < len(s.places) && strings.HasPrefix(s.places[i].path, dir) {
+		return s.places[i].i, true
+	}
+	return 0, false
 }
 
 func undeleted(p []byte) []byte {
@@ -84,14 +100,8 @@ func (s *seen) add(p string, i int32, links map[string][]string) {
 			}
 		}
 	}
-	if classify(p) == metadata && !ran(s.observations[i].Kinds) {
-		return
-	}
-	for dir := path.Dir(p); len(dir) > 1; dir = path.Dir(dir) {
-		if _, known := s.dirs[dir]; known {
-			break // and so are all above it, by an earlier observation
-		}
-		s.dirs[dir] = i
+	if classify(p) != metadata || ran(s.observations[i].Kinds) {
+		s.places = append(s.places, place{p, i})
 	}
 }
 
@@ -144,9 +154,12 @@ func (s *seen) of(p *inventory.Package) use {
 		s.count(&u, p.Location)
 	}
 	for _, dir := range ownDirs(p) {
-		if i, ok := s.dirs[dir]; ok {
+		if u.first >= 0 {
+			break
+		}
+		if i, ok := s.below(dir); ok {
 			u.take(s, i)
-			u.files = max(u.files, 1)
+			u.files = 1
 		}
 	}
 	return u
