@@ -22,7 +22,7 @@ import (
 	"github.com/vexxy/action/internal/journal"
 	"github.com/vexxy/action/internal/report"
 	"github.com/vexxy/action/internal/run"
-	"github.com/vexxy/action/internal/subject"
+	"github.com/vexxy/action/internal/source"
 )
 
 // The longest times that undoing may take: after a run that was let finish,
@@ -39,9 +39,12 @@ const (
 	stepsARun    = 2
 )
 
+// noInputs are variables that look like inputs and are none.
+var noInputs = []string{journal.StateVariable, "VEXXY_CONTAINER"}
+
 // runCommand is `vexxy run`.
 func runCommand(ctx context.Context, s Streams, args []string) (fault.Code, error) {
-	cfg, err := config.Load(args, s.Environ, os.ReadFile, config.Options{})
+	cfg, err := config.Load(args, s.Environ, os.ReadFile, config.Options{Ignore: noInputs})
 	if errors.Is(err, config.ErrHelp) {
 		return fault.Pass, config.Usage(s.Out)
 	}
@@ -105,7 +108,7 @@ func observe(ctx context.Context, s Streams, cfg config.Config, id string, start
 
 	// The images may be asked for from the local engine too; without one the
 	// run fails in Prepare, with the engine's own words.
-	var daemon subject.Daemon
+	var daemon source.Daemon
 	if docker, err := embedded.Connect(ctx); err == nil {
 		defer docker.Close()
 		daemon = embedded.Daemon{Docker: docker}
@@ -113,8 +116,8 @@ func observe(ctx context.Context, s Streams, cfg config.Config, id string, start
 	out, err := run.Run(ctx, run.Plan{
 		ID: id, Version: Version(), Images: cfg.Images,
 		Settings: cfg.Settings(), Policy: cfg.Policy(), OutputDir: cfg.OutputDir, StartedAt: started,
-		Resolve: func(ctx context.Context, ref string) (subject.Image, error) {
-			return subject.Resolve(ctx, ref, subject.Options{
+		Resolve: func(ctx context.Context, ref string) (source.Image, error) {
+			return source.Resolve(ctx, ref, source.Options{
 				Platform: cfg.Platform, WantDigest: cfg.Digest, Daemon: daemon, TempDir: tmp,
 			})
 		},

@@ -12,7 +12,7 @@ import (
 
 	"github.com/vexxy/action/internal/gate"
 	"github.com/vexxy/action/internal/record"
-	"github.com/vexxy/action/internal/subject"
+	"github.com/vexxy/action/internal/source"
 )
 
 // Engine runs an image and watches it.
@@ -21,7 +21,7 @@ type Engine interface {
 	Prepare(ctx context.Context) error
 	// Observe runs one image and gives its record, all but Run filled in. A
 	// workload that fared badly is no error: the record says so.
-	Observe(ctx context.Context, img subject.Image) (record.Record, error)
+	Observe(ctx context.Context, img source.Image) (record.Record, error)
 }
 
 // Plan is everything that a run is made of.
@@ -36,7 +36,7 @@ type Plan struct {
 	Policy    gate.Policy
 	OutputDir string
 	StartedAt time.Time
-	Resolve   func(ctx context.Context, ref string) (subject.Image, error)
+	Resolve   func(ctx context.Context, ref string) (source.Image, error)
 	Engine    Engine
 	Timeline  *Timeline
 }
@@ -72,8 +72,8 @@ func Run(ctx context.Context, p Plan) (Outcome, error) {
 }
 
 // resolveAndPrepare fixes all images to digests while the engine gets ready.
-func (p Plan) resolveAndPrepare(ctx context.Context) ([]subject.Image, error) {
-	images := make([]subject.Image, len(p.Images))
+func (p Plan) resolveAndPrepare(ctx context.Context) ([]source.Image, error) {
+	images := make([]source.Image, len(p.Images))
 	g, prepareCtx := errgroup.WithContext(ctx)
 	g.Go(func() error {
 		done := p.Timeline.Step("prepare engine")
@@ -94,7 +94,7 @@ func (p Plan) resolveAndPrepare(ctx context.Context) ([]subject.Image, error) {
 }
 
 // image takes one image from the engine to its documents.
-func (p Plan) image(ctx context.Context, img subject.Image, out *ImageOutcome) error {
+func (p Plan) image(ctx context.Context, img source.Image, out *ImageOutcome) error {
 	rec, err := p.Engine.Observe(ctx, img)
 	if err != nil {
 		return err

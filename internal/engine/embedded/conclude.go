@@ -8,6 +8,7 @@ import (
 	"github.com/moby/moby/api/types/container"
 
 	"github.com/vexxy/action/internal/evidence"
+	"github.com/vexxy/action/internal/source"
 	"github.com/vexxy/action/internal/subject"
 )
 
@@ -16,7 +17,7 @@ const concludeTimeout = 60 * time.Second
 
 // conclude takes the last canary, asks the sensor for all it saw, and the
 // engine for how the workload fared.
-func (w *window) conclude(ctx context.Context, img subject.Image) error {
+func (w *window) conclude(ctx context.Context, img source.Image) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, concludeTimeout,
 		fmt.Errorf("the sensor or the Docker engine did not answer within %s", concludeTimeout))
 	defer cancel()
@@ -38,7 +39,7 @@ func (w *window) conclude(ctx context.Context, img subject.Image) error {
 
 // fared asks the engine how the workload did, and settles readiness and the
 // window's end where both depend on it.
-func (w *window) fared(ctx context.Context, img subject.Image) error {
+func (w *window) fared(ctx context.Context, img source.Image) error {
 	state, err := w.workload.inspect(ctx)
 	if err != nil {
 		return err

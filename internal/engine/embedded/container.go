@@ -14,7 +14,7 @@ import (
 
 	"github.com/vexxy/action/internal/exercise"
 	"github.com/vexxy/action/internal/journal"
-	"github.com/vexxy/action/internal/subject"
+	"github.com/vexxy/action/internal/source"
 )
 
 // The bounds of what a hostile workload may write to its log or print from a
@@ -37,7 +37,7 @@ type workload struct {
 
 // create makes the workload's container, and its private network, without
 // starting it. Everything that the workload does not need is taken away.
-func (e *Engine) create(ctx context.Context, ref string, img subject.Image) (*workload, error) {
+func (e *Engine) create(ctx context.Context, ref string, img source.Image) (*workload, error) {
 	o := e.options
 	name := "vexxy-" + o.RunID + "-" + img.ConfigDigest[len("sha256:"):][:12]
 	labels := map[string]string{LabelRun: o.RunID}
@@ -80,7 +80,7 @@ func (e *Engine) create(ctx context.Context, ref string, img subject.Image) (*wo
 
 // ports joins the declared ports with the TCP ports that the image exposes,
 // declared ones first.
-func ports(declared []int, img subject.Image) []int {
+func ports(declared []int, img source.Image) []int {
 	all := slices.Clone(declared)
 	for _, p := range img.TCPPorts() {
 		if !slices.Contains(all, p) {

@@ -10,7 +10,7 @@ import (
 	"github.com/moby/moby/client"
 
 	"github.com/vexxy/action/internal/fault"
-	"github.com/vexxy/action/internal/subject"
+	"github.com/vexxy/action/internal/source"
 )
 
 const dockerHint = "start Docker, or point DOCKER_HOST at a running engine; `vexxy doctor` says what is missing"
@@ -36,20 +36,20 @@ func Connect(ctx context.Context) (*client.Client, error) {
 	return docker, nil
 }
 
-// Daemon reads images out of a Docker engine; it is a subject.Daemon.
+// Daemon reads images out of a Docker engine; it is a source.Daemon.
 type Daemon struct{ Docker *client.Client }
 
 // Inspect tells what the engine knows of an image. The error is a
-// subject.ErrNoImage when it has none of that name.
-func (d Daemon) Inspect(ctx context.Context, ref string) (subject.ImageInfo, error) {
+// source.ErrNoImage when it has none of that name.
+func (d Daemon) Inspect(ctx context.Context, ref string) (source.ImageInfo, error) {
 	got, err := d.Docker.ImageInspect(ctx, ref)
 	if cerrdefs.IsNotFound(err) {
-		return subject.ImageInfo{}, fmt.Errorf("%w: %s", subject.ErrNoImage, ref)
+		return source.ImageInfo{}, fmt.Errorf("%w: %s", source.ErrNoImage, ref)
 	}
 	if err != nil {
-		return subject.ImageInfo{}, fmt.Errorf("inspecting image: %w", err)
+		return source.ImageInfo{}, fmt.Errorf("inspecting image: %w", err)
 	}
-	return subject.ImageInfo{ID: got.ID, RepoTags: got.RepoTags}, nil
+	return source.ImageInfo{ID: got.ID, RepoTags: got.RepoTags}, nil
 }
 
 // Save streams an image as a Docker archive.

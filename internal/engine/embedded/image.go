@@ -15,12 +15,12 @@ import (
 
 	"github.com/vexxy/action/internal/fault"
 	"github.com/vexxy/action/internal/journal"
-	"github.com/vexxy/action/internal/subject"
+	"github.com/vexxy/action/internal/source"
 )
 
 // provide makes sure that the engine has the very image of the subject and
 // gives the reference to run. What is loaded from a file goes again at Close.
-func (e *Engine) provide(ctx context.Context, img subject.Image) (string, error) {
+func (e *Engine) provide(ctx context.Context, img source.Image) (string, error) {
 	// By its configuration digest an image is the same bytes wherever it came
 	// from: the configuration names every layer's content.
 	for _, ref := range []string{img.Loaded, img.ConfigDigest, img.Pull} {
@@ -41,7 +41,7 @@ func (e *Engine) provide(ctx context.Context, img subject.Image) (string, error)
 
 // pull fetches the subject's manifest by digest. The image stays with the
 // engine afterwards, as after `docker run`: it is a cache and was asked for.
-func (e *Engine) pull(ctx context.Context, img subject.Image) error {
+func (e *Engine) pull(ctx context.Context, img source.Image) error {
 	auth, err := registryAuth(img.Pull)
 	if err != nil {
 		return err
@@ -88,7 +88,7 @@ const imageHost = "vexxy.local"
 
 // load hands an archive's or layout's image to the engine under a name of the
 // run's own.
-func (e *Engine) load(ctx context.Context, img subject.Image) (string, error) {
+func (e *Engine) load(ctx context.Context, img source.Image) (string, error) {
 	ref := imageHost + "/" + e.options.RunID + ":" + img.ConfigDigest[len("sha256:"):][:12]
 	tag, err := name.NewTag(ref)
 	if err != nil {

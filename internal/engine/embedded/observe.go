@@ -10,7 +10,7 @@ import (
 	"github.com/vexxy/action/internal/inventory"
 	"github.com/vexxy/action/internal/record"
 	"github.com/vexxy/action/internal/sensor"
-	"github.com/vexxy/action/internal/subject"
+	"github.com/vexxy/action/internal/source"
 )
 
 // Prepare reaches the Docker engine and checks that the sensor can run here.
@@ -25,7 +25,7 @@ func (e *Engine) Prepare(ctx context.Context) error {
 
 // Observe runs the image under the sensor while Syft and Grype read it, and
 // gives the record of both. A workload that fails is evidence, not an error.
-func (e *Engine) Observe(ctx context.Context, img subject.Image) (record.Record, error) {
+func (e *Engine) Observe(ctx context.Context, img source.Image) (record.Record, error) {
 	rec := record.Record{Subject: img.Subject}
 	seen := newTracker()
 	g, gctx := errgroup.WithContext(ctx)
@@ -47,7 +47,7 @@ func (e *Engine) Observe(ctx context.Context, img subject.Image) (record.Record,
 }
 
 // takeInventory reads the image's packages and matches them.
-func (e *Engine) takeInventory(ctx context.Context, img subject.Image, seen *tracker) (inventory.Inventory, []byte, error) {
+func (e *Engine) takeInventory(ctx context.Context, img source.Image, seen *tracker) (inventory.Inventory, []byte, error) {
 	tmp, remove, err := catalog.TempDir(e.options.TempDir)
 	if err != nil {
 		return inventory.Inventory{}, nil, err
@@ -74,7 +74,7 @@ func (e *Engine) takeInventory(ctx context.Context, img subject.Image, seen *tra
 // watch runs the workload for its window and gives the evidence. The sensor
 // is attached and tested before the container starts, and asked for what it
 // saw before the container is taken away.
-func (e *Engine) watch(ctx context.Context, img subject.Image, seen *tracker) (evidence.Evidence, error) {
+func (e *Engine) watch(ctx context.Context, img source.Image, seen *tracker) (evidence.Evidence, error) {
 	w := &window{engine: e, seen: seen}
 	defer func() {
 		if w.sensor != nil {
@@ -95,7 +95,7 @@ func (e *Engine) watch(ctx context.Context, img subject.Image, seen *tracker) (e
 
 // prepare attaches and tests the sensor while the engine gets the image, and
 // makes the container.
-func (w *window) prepare(ctx context.Context, img subject.Image) error {
+func (w *window) prepare(ctx context.Context, img source.Image) error {
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
 		session, err := sensor.Start(ctx, w.engine.options.SensorCommand)

@@ -11,7 +11,7 @@ import (
 	"github.com/vexxy/action/internal/exercise"
 	"github.com/vexxy/action/internal/fault"
 	"github.com/vexxy/action/internal/sensor"
-	"github.com/vexxy/action/internal/subject"
+	"github.com/vexxy/action/internal/source"
 )
 
 // glance is how often the window looks at what has no event of its own: the
@@ -46,7 +46,7 @@ type window struct {
 }
 
 // run starts the workload and watches it to the window's end.
-func (w *window) run(ctx context.Context, img subject.Image) (evidence.Evidence, error) {
+func (w *window) run(ctx context.Context, img source.Image) (evidence.Evidence, error) {
 	o := w.engine.options
 	w.evidence.Engine = Name
 	w.evidence.Workload.ReadyBy = evidence.ReadyNever

@@ -1,4 +1,7 @@
-package subject
+// Package source fixes references to digests and reads images: from a registry,
+// the local engine, an archive or an OCI layout. What it gives is a subject with
+// its contents; every byte of them is verified as it is read.
+package source
 
 import (
 	"context"
@@ -11,6 +14,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/authn"
 
 	"github.com/vexxy/action/internal/fault"
+	"github.com/vexxy/action/internal/subject"
 )
 
 // Options say how references are resolved. The zero value is ready to use.
@@ -107,13 +111,13 @@ func Resolve(ctx context.Context, ref string, o Options) (Image, error) {
 	return image, nil
 }
 
-func resolve(ctx context.Context, r reference, want Platform, o Options) (Image, error) {
+func resolve(ctx context.Context, r reference, want subject.Platform, o Options) (Image, error) {
 	switch r.source {
-	case SourceDockerArchive:
+	case subject.SourceDockerArchive:
 		return fromArchive(r, want, o)
-	case SourceOCIDir:
+	case subject.SourceOCIDir:
 		return fromLayout(r, want, o)
-	case SourceDaemon:
+	case subject.SourceDaemon:
 		return fromDaemon(ctx, r, want, o)
 	}
 	image, err := limited(ctx, r, want, o)

@@ -1,4 +1,4 @@
-package subject
+package source
 
 import (
 	"encoding/base64"
@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
 	"github.com/vexxy/action/internal/fault"
+	"github.com/vexxy/action/internal/subject"
 )
 
 func nopLog() *log.Logger { return log.New(io.Discard, "", 0) }
@@ -25,8 +26,8 @@ func TestRegistryImage(t *testing.T) {
 	push(t, host+"/team/app:1.0", image)
 	for _, ref := range []string{host + "/team/app:1.0", "registry:" + host + "/team/app:1.0", host + "/team/app@" + digestOf(t, image)} {
 		got := resolved(t, ref, Options{WantDigest: digestOf(t, image)})
-		want := Subject{
-			Requested: ref, Source: SourceRegistry, Repository: host + "/team/app", Tag: "1.0",
+		want := subject.Subject{
+			Requested: ref, Source: subject.SourceRegistry, Repository: host + "/team/app", Tag: "1.0",
 			ManifestDigest: digestOf(t, image), ConfigDigest: configDigestOf(t, image), Platform: here,
 		}
 		if strings.Contains(ref, "@") {
@@ -49,8 +50,8 @@ func TestRegistryImage(t *testing.T) {
 
 func TestRegistryIndex(t *testing.T) {
 	host := serve(t, nil)
-	arm := Platform{"linux", "arm", "v6"}
-	index := indexOf(t, Platform{OS: "windows", Architecture: "amd64"}, here, Platform{"linux", "ppc64le", ""}, arm, Platform{"linux", "arm", "v7"})
+	arm := subject.Platform{OS: "linux", Architecture: "arm", Variant: "v6"}
+	index := indexOf(t, subject.Platform{OS: "windows", Architecture: "amd64"}, here, subject.Platform{OS: "linux", Architecture: "ppc64le"}, arm, subject.Platform{OS: "linux", Architecture: "arm", Variant: "v7"})
 	ref := host + "/app:multi"
 	push(t, ref, index)
 	got := resolved(t, ref, Options{})
@@ -90,7 +91,7 @@ func TestRegistryIndex(t *testing.T) {
 // TestUnfitImages are things in a registry that cannot be run and scanned.
 func TestUnfitImages(t *testing.T) {
 	host := serve(t, nil)
-	push(t, host+"/other:1", imageOf(t, Platform{OS: "linux", Architecture: "s390x"}, "x"))
+	push(t, host+"/other:1", imageOf(t, subject.Platform{OS: "linux", Architecture: "s390x"}, "x"))
 	_, err := attempt(t, host+"/other:1", Options{Platform: "linux/amd64"})
 	refused(t, err, fault.Usage, "--platform linux/s390x")
 

@@ -1,4 +1,4 @@
-package subject
+package source
 
 import (
 	"os"
@@ -10,11 +10,12 @@ import (
 
 	"github.com/vexxy/action/internal/fault"
 	"github.com/vexxy/action/internal/foreign"
+	"github.com/vexxy/action/internal/subject"
 )
 
 // reference is a reference taken apart.
 type reference struct {
-	source Source
+	source subject.Source
 	// forced says that a prefix named the source.
 	forced bool
 	// name is the reference without prefix.
@@ -57,15 +58,15 @@ func parse(ref string, insecure []string) (reference, error) {
 		if rest == "" {
 			return bad("name a file or folder behind it", "reference %q has no path", ref)
 		}
-		source := Source(prefix)
-		path, chosen := splitPath(rest, source == SourceOCIDir)
+		source := subject.Source(prefix)
+		path, chosen := splitPath(rest, source == subject.SourceOCIDir)
 		return reference{source: source, forced: true, name: rest, path: path, chosen: chosen}, nil
 	case prefix == "docker-daemon" && rest != "":
-		return reference{source: SourceDaemon, forced: true, name: rest}, nil
+		return reference{source: subject.SourceDaemon, forced: true, name: rest}, nil
 	case imageID.MatchString(ref):
-		return reference{source: SourceDaemon, forced: true, name: ref}, nil
+		return reference{source: subject.SourceDaemon, forced: true, name: ref}, nil
 	}
-	r := reference{source: SourceRegistry, name: ref}
+	r := reference{source: subject.SourceRegistry, name: ref}
 	if prefix == "registry" && rest != "" && !afterHost.MatchString(rest) {
 		r.name, r.forced = rest, true
 	}

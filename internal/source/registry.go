@@ -1,4 +1,4 @@
-package subject
+package source
 
 import (
 	"bytes"
@@ -17,11 +17,12 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 
 	"github.com/vexxy/action/internal/fault"
+	"github.com/vexxy/action/internal/subject"
 )
 
 // limited is fromRegistry within the time for it. The image's transfers go on
 // until it is closed.
-func limited(ctx context.Context, r reference, want Platform, o Options) (Image, error) {
+func limited(ctx context.Context, r reference, want subject.Platform, o Options) (Image, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	timer := time.AfterFunc(o.Timeout, func() { cancel(fmt.Errorf("the registry did not serve it within %s", o.Timeout)) })
 	image, err := fromRegistry(ctx, r, want, o)
@@ -38,7 +39,7 @@ func limited(ctx context.Context, r reference, want Platform, o Options) (Image,
 }
 
 // fromRegistry resolves a reference at its registry.
-func fromRegistry(ctx context.Context, r reference, want Platform, o Options) (Image, error) {
+func fromRegistry(ctx context.Context, r reference, want subject.Platform, o Options) (Image, error) {
 	repository := r.remote.Context()
 	puller, err := remote.NewPuller(
 		remote.WithAuthFromKeychain(o.Keychain),
@@ -68,7 +69,7 @@ func fromRegistry(ctx context.Context, r reference, want Platform, o Options) (I
 	if err != nil {
 		return Image{}, registryFault(r, err)
 	}
-	s := Subject{Source: SourceRegistry, Requested: r.name, Repository: repository.Name(), ManifestDigest: digest.String()}
+	s := subject.Subject{Source: subject.SourceRegistry, Requested: r.name, Repository: repository.Name(), ManifestDigest: digest.String()}
 	if tag, is := r.remote.(name.Tag); is {
 		s.Tag = tag.TagStr()
 	}

@@ -1,4 +1,4 @@
-package subject
+package source
 
 import (
 	"bytes"
@@ -15,11 +15,12 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/vexxy/action/internal/fault"
+	"github.com/vexxy/action/internal/subject"
 )
 
 // Image is a subject with its contents.
 type Image struct {
-	Subject
+	subject.Subject
 	// Image reads the layers. Each verifies its digest, and unpacked its diff
 	// ID, before it ends in io.EOF; a mismatch is a fault of integrity.
 	Image v1.Image
@@ -104,7 +105,7 @@ type content struct {
 
 // assemble makes an image of a manifest whose bytes were verified, and checks
 // that it is one: for the platform, within bounds, layers and diff IDs paired.
-func assemble(rawManifest []byte, s Subject, want Platform, c content) (Image, error) {
+func assemble(rawManifest []byte, s subject.Subject, want subject.Platform, c content) (Image, error) {
 	manifest, err := v1.ParseManifest(bytes.NewReader(rawManifest))
 	if err != nil {
 		return Image{}, unfit("name a container image", "its manifest cannot be read: %s", brief(err))
@@ -154,8 +155,8 @@ func assemble(rawManifest []byte, s Subject, want Platform, c content) (Image, e
 
 // platformOf gives the configuration's platform, which must be the wanted one.
 // Hand-made images name none: they are taken to be for the wanted one.
-func platformOf(config *v1.ConfigFile, want Platform) (Platform, error) {
-	p := Platform{OS: config.OS, Architecture: config.Architecture, Variant: config.Variant}
+func platformOf(config *v1.ConfigFile, want subject.Platform) (subject.Platform, error) {
+	p := subject.Platform{OS: config.OS, Architecture: config.Architecture, Variant: config.Variant}
 	if p.OS == "" {
 		p.OS = want.OS
 	}

@@ -1,14 +1,15 @@
-package subject
+package source
 
 import (
 	"context"
 	"errors"
 
 	"github.com/vexxy/action/internal/fault"
+	"github.com/vexxy/action/internal/subject"
 )
 
 // fromDaemon reads an image that the local engine holds.
-func fromDaemon(ctx context.Context, r reference, want Platform, o Options) (Image, error) {
+func fromDaemon(ctx context.Context, r reference, want subject.Platform, o Options) (Image, error) {
 	if o.Daemon == nil {
 		return Image{}, fault.New(fault.Infra, "start Docker, or name an image of a registry", "reading %q: there is no local engine", cut(r.name))
 	}
@@ -31,7 +32,7 @@ func fromDaemon(ctx context.Context, r reference, want Platform, o Options) (Ima
 	if err != nil {
 		return Image{}, err
 	}
-	s := Subject{Source: SourceDaemon}
+	s := subject.Subject{Source: subject.SourceDaemon}
 	switch {
 	case !imageID.MatchString(r.name):
 		s.Repository, s.Tag = splitName(r.name)

@@ -1,4 +1,4 @@
-package subject
+package source
 
 import (
 	"archive/tar"
@@ -23,6 +23,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 
 	"github.com/vexxy/action/internal/fault"
+	"github.com/vexxy/action/internal/subject"
 )
 
 // file is an entry of a tar archive.
@@ -159,7 +160,7 @@ func TestDockerArchive(t *testing.T) {
 			path := write(t, dir, name, raw)
 			for _, ref := range []string{"docker-archive:" + path, "docker-archive:" + path + ":app:1.0", "docker-archive:" + path + ":docker.io/library/app:1.0"} {
 				got := resolved(t, ref, Options{WantDigest: configDigestOf(t, image)})
-				if !got.Local() || got.Source != SourceDockerArchive || got.ConfigDigest != configDigestOf(t, image) || got.Pull != "" || got.Platform != here || got.Requested != ref {
+				if !got.Local() || got.Source != subject.SourceDockerArchive || got.ConfigDigest != configDigestOf(t, image) || got.Pull != "" || got.Platform != here || got.Requested != ref {
 					t.Errorf("it is %+v", got)
 				}
 				if !strings.HasSuffix(got.Repository, "app") || got.Tag != "1.0" {
@@ -274,7 +275,7 @@ func TestBrokenArchives(t *testing.T) {
 func TestOCILayout(t *testing.T) {
 	dir := t.TempDir()
 	a, b := imageOf(t, here, "a", "aa"), imageOf(t, here, "b")
-	index := indexOf(t, here, Platform{OS: "linux", Architecture: "s390x"})
+	index := indexOf(t, here, subject.Platform{OS: "linux", Architecture: "s390x"})
 	path, err := layout.Write(dir, empty.Index)
 	if err != nil {
 		t.Fatal(err)
@@ -283,7 +284,7 @@ func TestOCILayout(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := resolved(t, "oci-dir:"+dir, Options{WantDigest: digestOf(t, a)})
-	if !got.Local() || got.Source != SourceOCIDir || got.ConfigDigest != configDigestOf(t, a) || got.Tag != "1.0" || got.Pull != "" {
+	if !got.Local() || got.Source != subject.SourceOCIDir || got.ConfigDigest != configDigestOf(t, a) || got.Tag != "1.0" || got.Pull != "" {
 		t.Errorf("it is %+v", got.Subject)
 	}
 	exportsAs(t, got)
@@ -425,14 +426,14 @@ func TestDaemon(t *testing.T) {
 		host + "/only:1": {host + "/only", "1"}, "registry.invalid/app:1": {"registry.invalid/app", "1"},
 	} {
 		got := resolved(t, ref, o)
-		if !got.Local() || got.Source != SourceDaemon || got.Loaded != id || got.Pull != "" || got.ConfigDigest != id || [2]string{got.Repository, got.Tag} != want {
+		if !got.Local() || got.Source != subject.SourceDaemon || got.Loaded != id || got.Pull != "" || got.ConfigDigest != id || [2]string{got.Repository, got.Tag} != want {
 			t.Errorf("%s is %+v", ref, got)
 		}
 		if texts := layerTexts(t, got.Image); !slices.Equal(texts, []string{"a", "b"}) {
 			t.Errorf("%s has the layers %q", ref, texts)
 		}
 	}
-	if got := resolved(t, host+"/both:1", o); got.Source != SourceRegistry {
+	if got := resolved(t, host+"/both:1", o); got.Source != subject.SourceRegistry {
 		t.Errorf("held by both it is from the %s", got.Source)
 	}
 	// Where the registry was named, or a digest, the engine is not asked.

@@ -1,4 +1,4 @@
-package subject
+package source
 
 import (
 	"bytes"
@@ -17,6 +17,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/vexxy/action/internal/fault"
+	"github.com/vexxy/action/internal/subject"
 )
 
 // settled checks what holds for the outcome of any bytes: a fault with a hint
@@ -53,7 +54,7 @@ func FuzzReference(f *testing.F) {
 			settled(t, Image{}, err)
 			return
 		}
-		if (r.source == SourceRegistry) != (r.remote != nil) {
+		if (r.source == subject.SourceRegistry) != (r.remote != nil) {
 			t.Fatalf("%q became %+v", s, r)
 		}
 		if r.remote != nil && strings.ContainsAny(r.remote.Name(), " \x1b\n\r\x00") {
@@ -89,7 +90,7 @@ func FuzzManifest(f *testing.F) {
 			return io.NopCloser(bytes.NewReader(blobs[d.Digest])), nil
 		}
 		top := fill(index, store(fill(manifest, store(config))))
-		want := Platform{OS: "linux", Architecture: "amd64"}
+		want := subject.Platform{OS: "linux", Architecture: "amd64"}
 		found, err := descend(top, want, func(d v1.Descriptor) ([]byte, error) {
 			r, err := open(d)
 			if err != nil {
@@ -101,7 +102,7 @@ func FuzzManifest(f *testing.F) {
 			settled(t, Image{}, err)
 			return
 		}
-		image, err := assemble(found, Subject{}, want, content{open, fault.Infra, 1 << 20})
+		image, err := assemble(found, subject.Subject{}, want, content{open, fault.Infra, 1 << 20})
 		settled(t, image, err)
 		if err == nil && !json.Valid(found) {
 			t.Fatal("an image without a manifest")
@@ -123,7 +124,7 @@ func FuzzArchive(f *testing.F) {
 			t.Fatal(err)
 		}
 		o := Options{TempDir: t.TempDir(), MaxBytes: 1 << 20}.defaults()
-		image, err := readArchive(opened, "x.tar", tag, "", Subject{}, here, o)
+		image, err := readArchive(opened, "x.tar", tag, "", subject.Subject{}, here, o)
 		settled(t, image, err)
 		if err := image.Close(); err != nil {
 			t.Fatal(err)

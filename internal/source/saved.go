@@ -1,4 +1,4 @@
-package subject
+package source
 
 import (
 	"bytes"
@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/vexxy/action/internal/fault"
+	"github.com/vexxy/action/internal/subject"
 )
 
 // saved is one image of an archive's manifest.json, as docker save writes it.
@@ -72,17 +73,17 @@ func choose(images []saved, tag string) (saved, error) {
 }
 
 // fromArchive reads an image of a docker save archive.
-func fromArchive(r reference, want Platform, o Options) (Image, error) {
+func fromArchive(r reference, want subject.Platform, o Options) (Image, error) {
 	f, err := openFile(r.path)
 	if err != nil {
 		return Image{}, err
 	}
-	return readArchive(f, filepath.Base(r.path), r.chosen, "", Subject{Source: SourceDockerArchive}, want, o)
+	return readArchive(f, filepath.Base(r.path), r.chosen, "", subject.Subject{Source: subject.SourceDockerArchive}, want, o)
 }
 
 // readArchive reads the image with the tag of an open archive, which it closes
 // on failure. An id must be the image's, or be among the archive's blobs.
-func readArchive(f *os.File, name, tag, id string, s Subject, want Platform, o Options) (image Image, err error) {
+func readArchive(f *os.File, name, tag, id string, s subject.Subject, want subject.Platform, o Options) (image Image, err error) {
 	a, closeFile, err := openArchive(f, o)
 	defer func() {
 		if err != nil {

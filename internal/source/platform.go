@@ -1,4 +1,4 @@
-package subject
+package source
 
 import (
 	"encoding/json"
@@ -10,31 +10,32 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/vexxy/action/internal/fault"
+	"github.com/vexxy/action/internal/subject"
 )
 
 // ParsePlatform reads os/arch[/variant].
-func ParsePlatform(s string) (Platform, error) {
+func ParsePlatform(s string) (subject.Platform, error) {
 	parts := strings.Split(s, "/")
 	if len(parts) < 2 || len(parts) > 3 || slices.Contains(parts, "") {
-		return Platform{}, fault.New(fault.Usage, "write it like linux/amd64", "%q is no platform", cut(s))
+		return subject.Platform{}, fault.New(fault.Usage, "write it like linux/amd64", "%q is no platform", cut(s))
 	}
-	p := Platform{OS: parts[0], Architecture: parts[1]}
+	p := subject.Platform{OS: parts[0], Architecture: parts[1]}
 	if len(parts) == 3 {
 		p.Variant = parts[2]
 	}
 	return p, nil
 }
 
-func wantedPlatform(s string) (Platform, error) {
+func wantedPlatform(s string) (subject.Platform, error) {
 	if s == "" {
-		return Platform{OS: "linux", Architecture: runtime.GOARCH}, nil
+		return subject.Platform{OS: "linux", Architecture: runtime.GOARCH}, nil
 	}
 	return ParsePlatform(s)
 }
 
 // fits reports whether an image for p serves the wanted platform; without a
 // wanted variant each one does.
-func (p Platform) fits(want Platform) bool {
+func fits(p, want subject.Platform) bool {
 	return p.OS == want.OS && p.Architecture == want.Architecture && (want.Variant == "" || p.Variant == want.Variant)
 }
 
@@ -71,7 +72,7 @@ func attestation(d v1.Descriptor) bool {
 
 // pick chooses the entry of an index for the wanted platform. Without a wanted
 // variant an entry without one is preferred, else the newest.
-func pick(raw []byte, want Platform) (v1.Descriptor, error) {
+func pick(raw []byte, want subject.Platform) (v1.Descriptor, error) {
 	var index v1.IndexManifest
 	if err := json.Unmarshal(raw, &index); err != nil {
 		return v1.Descriptor{}, unfit("name a container image", "its index cannot be read: %s", brief(err))
@@ -84,8 +85,8 @@ func pick(raw []byte, want Platform) (v1.Descriptor, error) {
 		case d.Platform == nil:
 			unnamed = append(unnamed, d)
 		default:
-			p := Platform{OS: d.Platform.OS, Architecture: d.Platform.Architecture, Variant: d.Platform.Variant}
-			if p.fits(want) {
+			p := subject.Platform{OS: d.Platform.OS, Architecture: d.Platform.Architecture, Variant: d.Platform.Variant}
+			if fits(p, want) {
 				fitting = append(fitting, d)
 			}
 			if s := cut(p.String()); !slices.Contains(offered, s) && len(offered) < 30 {
@@ -117,7 +118,7 @@ const maxNesting = 3
 
 // descend follows an index to the manifest for the wanted platform. read gives
 // the verified bytes of a descriptor.
-func descend(raw []byte, want Platform, read func(v1.Descriptor) ([]byte, error)) (manifest []byte, err error) {
+func descend(raw []byte, want subject.Platform, read func(v1.Descriptor) ([]byte, error)) (manifest []byte, err error) {
 	for range maxNesting {
 		index, err := isIndex(raw)
 		if err != nil || !index {

@@ -1,4 +1,4 @@
-package subject
+package source
 
 import (
 	"archive/tar"
@@ -25,10 +25,11 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 
 	"github.com/vexxy/action/internal/fault"
+	"github.com/vexxy/action/internal/subject"
 )
 
 // here is the platform that is wanted by default.
-var here = Platform{OS: "linux", Architecture: runtime.GOARCH}
+var here = subject.Platform{OS: "linux", Architecture: runtime.GOARCH}
 
 // tarOf is a tar with one file.
 func tarOf(t testing.TB, path, text string) []byte {
@@ -48,7 +49,7 @@ func tarOf(t testing.TB, path, text string) []byte {
 }
 
 // imageOf is an image for the platform with a layer for each text.
-func imageOf(t testing.TB, p Platform, texts ...string) v1.Image {
+func imageOf(t testing.TB, p subject.Platform, texts ...string) v1.Image {
 	t.Helper()
 	image := empty.Image
 	for _, text := range texts {
@@ -77,10 +78,10 @@ func imageOf(t testing.TB, p Platform, texts ...string) v1.Image {
 
 // indexOf is an index over images for the platforms, with an attestation in
 // front.
-func indexOf(t testing.TB, platforms ...Platform) v1.ImageIndex {
+func indexOf(t testing.TB, platforms ...subject.Platform) v1.ImageIndex {
 	t.Helper()
 	index := mutate.AppendManifests(empty.Index, mutate.IndexAddendum{
-		Add: imageOf(t, Platform{OS: "unknown", Architecture: "unknown"}, "attestation"),
+		Add: imageOf(t, subject.Platform{OS: "unknown", Architecture: "unknown"}, "attestation"),
 		Descriptor: v1.Descriptor{
 			Platform:    &v1.Platform{OS: "unknown", Architecture: "unknown"},
 			Annotations: map[string]string{"vnd.docker.reference.type": "attestation-manifest"},
@@ -244,24 +245,24 @@ func TestParse(t *testing.T) {
 	}
 	digest := "sha256:" + strings.Repeat("a", 64)
 	for ref, want := range map[string]struct {
-		source       Source
+		source       subject.Source
 		forced       bool
 		name, chosen string
 	}{
-		"nginx":                             {SourceRegistry, false, "nginx", ""},
-		"nginx:1.27":                        {SourceRegistry, false, "nginx:1.27", ""},
-		"registry:2":                        {SourceRegistry, false, "registry:2", ""},
-		"registry:5000/app:1":               {SourceRegistry, false, "registry:5000/app:1", ""},
-		"registry:nginx:1.27":               {SourceRegistry, true, "nginx:1.27", ""},
-		"registry:ghcr.io/a/b":              {SourceRegistry, true, "ghcr.io/a/b", ""},
-		"docker-daemon:app:1":               {SourceDaemon, true, "app:1", ""},
-		"0123456789ab":                      {SourceDaemon, true, "0123456789ab", ""},
-		digest:                              {SourceDaemon, true, digest, ""},
-		"docker-archive:" + file:            {SourceDockerArchive, true, file, ""},
-		"docker-archive:" + file + ":app:1": {SourceDockerArchive, true, file + ":app:1", "app:1"},
-		"oci-dir:" + dir + "@" + digest:     {SourceOCIDir, true, dir + "@" + digest, digest},
-		"oci-dir:" + dir + ":1.0":           {SourceOCIDir, true, dir + ":1.0", "1.0"},
-		"oci-dir:nowhere:1.0":               {SourceOCIDir, true, "nowhere:1.0", ""},
+		"nginx":                             {subject.SourceRegistry, false, "nginx", ""},
+		"nginx:1.27":                        {subject.SourceRegistry, false, "nginx:1.27", ""},
+		"registry:2":                        {subject.SourceRegistry, false, "registry:2", ""},
+		"registry:5000/app:1":               {subject.SourceRegistry, false, "registry:5000/app:1", ""},
+		"registry:nginx:1.27":               {subject.SourceRegistry, true, "nginx:1.27", ""},
+		"registry:ghcr.io/a/b":              {subject.SourceRegistry, true, "ghcr.io/a/b", ""},
+		"docker-daemon:app:1":               {subject.SourceDaemon, true, "app:1", ""},
+		"0123456789ab":                      {subject.SourceDaemon, true, "0123456789ab", ""},
+		digest:                              {subject.SourceDaemon, true, digest, ""},
+		"docker-archive:" + file:            {subject.SourceDockerArchive, true, file, ""},
+		"docker-archive:" + file + ":app:1": {subject.SourceDockerArchive, true, file + ":app:1", "app:1"},
+		"oci-dir:" + dir + "@" + digest:     {subject.SourceOCIDir, true, dir + "@" + digest, digest},
+		"oci-dir:" + dir + ":1.0":           {subject.SourceOCIDir, true, dir + ":1.0", "1.0"},
+		"oci-dir:nowhere:1.0":               {subject.SourceOCIDir, true, "nowhere:1.0", ""},
 	} {
 		r, err := parse(ref, nil)
 		if err != nil || r.source != want.source || r.forced != want.forced || r.name != want.name || r.chosen != want.chosen {
@@ -278,7 +279,7 @@ func TestParse(t *testing.T) {
 }
 
 func TestPlatforms(t *testing.T) {
-	if p, err := ParsePlatform("linux/arm/v7"); err != nil || p != (Platform{"linux", "arm", "v7"}) {
+	if p, err := ParsePlatform("linux/arm/v7"); err != nil || p != (subject.Platform{OS: "linux", Architecture: "arm", Variant: "v7"}) {
 		t.Errorf("parsed %v, %v", p, err)
 	}
 	for _, s := range []string{"linux", "linux/", "/amd64", "a/b/c/d"} {

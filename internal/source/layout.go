@@ -1,4 +1,4 @@
-package subject
+package source
 
 import (
 	"encoding/json"
@@ -14,6 +14,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/vexxy/action/internal/fault"
+	"github.com/vexxy/action/internal/subject"
 )
 
 // layoutDir is an OCI image layout
@@ -78,7 +79,7 @@ func (l layoutDir) index() ([]byte, v1.IndexManifest, error) {
 const refName = "org.opencontainers.image.ref.name"
 
 // fromLayout reads an image of an OCI layout.
-func fromLayout(r reference, want Platform, o Options) (image Image, err error) {
+func fromLayout(r reference, want subject.Platform, o Options) (image Image, err error) {
 	root, err := os.OpenRoot(r.path)
 	if err != nil {
 		return Image{}, fault.New(fault.Usage, "check the path and its permissions", "opening OCI layout: %w", err)
@@ -97,7 +98,7 @@ func fromLayout(r reference, want Platform, o Options) (image Image, err error) 
 	if err != nil {
 		return Image{}, err
 	}
-	s := Subject{Source: SourceOCIDir}
+	s := subject.Subject{Source: subject.SourceOCIDir}
 	digests := []string{}
 	if single {
 		if raw, err = l.document(entry); err != nil {
