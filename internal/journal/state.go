@@ -31,13 +31,16 @@ type Resource struct {
 	ID   string `json:"id"`
 }
 
+// StateVariable names the variable that moves the state folder.
+const StateVariable = "VEXXY_STATE_DIR"
+
 // StateDir gives the folder in which the runs of this user on this machine
 // keep what they have created: $VEXXY_STATE_DIR, else /var/lib/vexxy for root,
 // else vexxy below $XDG_STATE_HOME or ~/.local/state.
 func StateDir(getenv func(string) string) string {
 	switch {
-	case getenv("VEXXY_STATE_DIR") != "":
-		return getenv("VEXXY_STATE_DIR")
+	case getenv(StateVariable) != "":
+		return getenv(StateVariable)
 	case os.Geteuid() == 0:
 		return "/var/lib/vexxy"
 	case filepath.IsAbs(getenv("XDG_STATE_HOME")):
