@@ -1,0 +1,100 @@
+// Package architecture holds the program to its map of packages: who may import
+// whom, and who may reach the world. It has nothing but tests.
+package architecture
+
+// row is one package of the map and the packages of this module that it may
+// import. Names leave out the module and "internal/".
+type row struct {
+	name    string
+	imports []string
+}
+
+// anything stands for all packages below.
+const anything = "*"
+
+// packages is the map, from the top down: a package imports only what stands
+// below it. Tests are not bound by it.
+var packages = []row{
+	{"cmd/action", []string{"app"}},
+	{"cmd/gitlab", []string{"app"}},
+	{"cmd/vexxy", []string{"app"}},
+	{"architecture", nil},
+	{"e2e", nil},
+	{"app", []string{anything}},
+
+	// The order of a run, and the adapters to the world.
+	{"run", []string{"consume", "fault", "gate", "journal", "judge", "record", "report", "sbom", "source", "vexdoc"}},
+	{"engine/embedded", []string{"catalog", "evidence", "exercise", "fault", "inventory", "journal", "record", "sensor", "source", "subject"}},
+	{"host/local", []string{"fault", "foreign"}},
+
+	// Right of the record.
+	{"consume", []string{"foreign", "judge", "record", "subject"}},
+	{"report", []string{"evidence", "fault", "foreign", "gate", "inventory", "judge", "record", "subject"}},
+	{"vexdoc", []string{"foreign", "judge", "record", "subject"}},
+	{"config", []string{"fault", "gate", "inventory"}},
+	{"gate", []string{"evidence", "fault", "foreign", "inventory", "judge"}},
+	{"judge", []string{"evidence", "foreign", "inventory", "record"}},
+	{"judge/judgetest", []string{"evidence", "inventory", "record", "subject"}},
+	{"sbom", []string{"record"}},
+
+	// Left of the record.
+	{"catalog", []string{"fault", "inventory"}},
+	{"catalog/catalogtest", nil},
+	{"source", []string{"fault", "foreign", "subject"}},
+	{"scripts/testbed/observe", []string{"evidence", "sensor"}},
+	{"sensor", []string{"evidence", "fault"}},
+	{"exercise", []string{"evidence"}},
+	{"journal", []string{"fault", "foreign"}},
+
+	// The record and its nouns.
+	{"record", []string{"evidence", "fault", "inventory", "subject"}},
+	{"evidence", []string{"foreign"}},
+	{"inventory", nil},
+	{"subject", nil},
+	{"foreign", nil},
+	{"foreign/foreigntest", nil},
+	{"fault", nil},
+
+	// Tools of the repository.
+	{"scripts/images", nil},
+	{"scripts/registry", nil},
+}
+
+// pure are the packages that compute and nothing else: the judgement and all
+// that it is made of. Neither they nor what they import reach the world.
+var pure = []string{
+	"evidence", "fault", "foreign", "gate", "inventory", "judge", "record", "report", "subject", "vexdoc",
+}
+
+// world are the packages through which a program reaches what is outside of
+// it, other than files. A path stands for all below it, but "net" for itself:
+// net/url and net/netip are plain types.
+var world = []string{
+	"net", "net/http", "net/rpc", "os/exec", "plugin",
+	"github.com/anchore", "github.com/cilium/ebpf", "github.com/docker", "github.com/google/go-containerregistry",
+	"github.com/google/go-github", "github.com/moby", "github.com/sethvargo/go-githubactions", "github.com/sigstore",
+	"gitlab.com", "google.golang.org/grpc", "helm.sh", "k8s.io", "sigs.k8s.io",
+}
+
+// heavy are the libraries that take a minute to compile and link: the tests of
+// a pure package keep clear of them too.
+var heavy = []string{"github.com/anchore"}
+
+// owned are packages that only some may import. A name that ends in a slash
+// stands for all below it.
+var owned = []struct {
+	path string
+	by   []string
+}{
+	{"sensor", []string{"engine/", "app", "scripts/"}},
+	{"cluster", []string{"engine/", "app"}},
+	{"github.com/sethvargo/go-githubactions", []string{"host/github"}},
+	{"sigs.k8s.io/kind", []string{"cluster"}},
+	{"helm.sh/helm", []string{"engine/kubescape"}},
+	{"github.com/cilium/ebpf", []string{"sensor"}},
+	{"github.com/anchore/syft", []string{"catalog", "consume", "sbom"}},
+	{"github.com/anchore/grype", []string{"catalog", "catalog/catalogtest", "consume"}},
+}
+
+// maxCommandLines is what a command's files may hold: arguments and exit code.
+const maxCommandLines = 29
