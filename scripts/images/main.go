@@ -35,7 +35,7 @@ func main() {
 	}
 }
 
-var errUsage = errors.New("usage: images list | images build [-archive] NAME... | images build all | images pack -tag NAME:TAG -o OUT.tar TO=FROM...")
+var errUsage = errors.New("usage: images list | images build [-archive] NAME... | images build all | images pack -tag NAME:TAG -o OUT.tar TO=FROM")
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if len(args) == 0 {
