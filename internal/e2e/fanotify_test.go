@@ -26,9 +26,10 @@ type truth struct {
 	err   error
 }
 
-// witness listens to the file system of the next container of an image, from
-// before its first exec to its end. The function it gives waits for the end.
-func witness(t *testing.T, image string) func() truth {
+// witness listens to the file system of the next container of an image, told
+// by its configuration digest, from before its first exec to its end. The
+// function it gives waits for the end.
+func witness(t *testing.T, config string) func() truth {
 	t.Helper()
 	docker, err := client.New(client.FromEnv)
 	must(err)
@@ -41,7 +42,7 @@ func witness(t *testing.T, image string) func() truth {
 		for {
 			select {
 			case e := <-events.Messages:
-				if strings.Contains(e.Actor.Attributes["image"], image) {
+				if strings.HasSuffix(e.Actor.Attributes["name"], config[len("sha256:"):][:12]) {
 					paths, err := listen(ctx, docker, e.Actor.ID)
 					done <- truth{paths, err}
 					return

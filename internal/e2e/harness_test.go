@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 )
@@ -48,8 +49,42 @@ func fixture(t *testing.T, image string) string {
 	return path
 }
 
+// archive gives a fixture as a docker archive.
+func archive(t *testing.T, image string) string {
+	t.Helper()
+	cmd := exec.Command("scripts/images/build.sh", "-archive", image)
+	cmd.Dir = root
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("building archive of %s: %v", image, err)
+	}
+	path := strings.TrimSpace(string(out))
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(root, path)
+	}
+	return path
+}
+
 // push puts a fixture into the registry and gives its reference by digest.
 func push(t *testing.T, image string) string {
+	t.Helper()
+	img := layoutImage(t, image)
+	tag, err := name.NewTag(bed.registry + "/fixtures/" + image + ":v1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := remote.Write(tag, img); err != nil {
+		t.Fatal(err)
+	}
+	digest, err := img.Digest()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tag.Context().Digest(digest.String()).String()
+}
+
+// layoutImage reads a fixture's one image.
+func layoutImage(t *testing.T, image string) v1.Image {
 	t.Helper()
 	index, err := layout.ImageIndexFromPath(fixture(t, image))
 	if err != nil {
@@ -63,18 +98,17 @@ func push(t *testing.T, image string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tag, err := name.NewTag(bed.registry + "/fixtures/" + image + ":v1")
+	return img
+}
+
+// config gives the digest of a fixture's configuration.
+func config(t *testing.T, image string) string {
+	t.Helper()
+	digest, err := layoutImage(t, image).ConfigName()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := remote.Write(tag, img); err != nil {
-		t.Fatal(err)
-	}
-	digest, err := img.Digest()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return tag.Context().Digest(digest.String()).String()
+	return digest.String()
 }
 
 // database builds the sample vulnerability database once.

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/vexxy/action/internal/consume"
@@ -69,8 +68,7 @@ func TestTruth(t *testing.T) {
 		t.Run(f.image, func(t *testing.T) {
 			t.Parallel()
 			ref := push(t, f.image)
-			_, digest, _ := strings.Cut(ref, "@")
-			ended := witness(t, digest)
+			ended := witness(t, config(t, f.image))
 			out := analyse(t, append(f.flags, ref)...)
 			truth := ended()
 			if out.code != 0 || out.result.Verdict != "pass" {

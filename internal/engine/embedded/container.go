@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"time"
 
 	cerrdefs "github.com/containerd/errdefs"
 	"github.com/moby/moby/api/pkg/stdcopy"
@@ -15,6 +16,13 @@ import (
 	"github.com/vexxy/action/internal/exercise"
 	"github.com/vexxy/action/internal/journal"
 	"github.com/vexxy/action/internal/source"
+)
+
+// The longest times for the making of a network or container: at all, and once
+// the run is cancelled.
+const (
+	makingTimeout = 60 * time.Second
+	makingGrace   = 4 * time.Second
 )
 
 // The bounds of what a hostile workload may write to its log or print from a
@@ -46,9 +54,11 @@ func (e *Engine) create(ctx context.Context, ref string, img source.Image) (*wor
 		if err := e.making(journal.Network, name, e.removeNetwork); err != nil {
 			return nil, err
 		}
-		_, err := e.docker.NetworkCreate(ctx, name, client.NetworkCreateOptions{
+		making, done := uncut(ctx)
+		_, err := e.docker.NetworkCreate(making, name, client.NetworkCreateOptions{
 			Driver: "bridge", Internal: o.Network == "internal", Labels: labels,
 		})
+		done()
 		if err != nil {
 			return nil, infra(err, "creating network %s", name)
 		}
@@ -71,11 +81,23 @@ func (e *Engine) create(ctx context.Context, ref string, img source.Image) (*wor
 	if !o.AllowPrivilegeEscalation {
 		host.SecurityOpt = []string{"no-new-privileges"}
 	}
-	created, err := e.docker.ContainerCreate(ctx, client.ContainerCreateOptions{Config: config, HostConfig: host, Name: name})
+	making, done := uncut(ctx)
+	defer done()
+	created, err := e.docker.ContainerCreate(making, client.ContainerCreateOptions{Config: config, HostConfig: host, Name: name})
 	if err != nil {
 		return nil, infra(err, "creating container of %s", img.Requested)
 	}
 	return &workload{engine: e, id: created.ID, ports: ports(o.Ports, img)}, nil
+}
+
+// uncut gives a context for a request that makes something. It outlives the
+// run's cancellation by a short grace: the engine carries out a request that
+// nobody waits for any more, and what is made after the cleanup stays.
+func uncut(ctx context.Context) (context.Context, context.CancelFunc) {
+	making, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), makingTimeout,
+		fmt.Errorf("the Docker engine did not answer within %s", makingTimeout))
+	stop := context.AfterFunc(ctx, func() { time.AfterFunc(makingGrace, cancel) })
+	return making, func() { stop(); cancel() }
 }
 
 // ports joins the declared ports with the TCP ports that the image exposes,
@@ -95,7 +117,9 @@ func ports(declared []int, img source.Image) []int {
 func (w *workload) start(ctx context.Context) error {
 	wait := w.engine.docker.ContainerWait(ctx, w.id, client.ContainerWaitOptions{Condition: container.WaitConditionNextExit})
 	w.exited, w.waitErr = wait.Result, wait.Error
-	if _, err := w.engine.docker.ContainerStart(ctx, w.id, client.ContainerStartOptions{}); err != nil {
+	starting, done := uncut(ctx)
+	defer done()
+	if _, err := w.engine.docker.ContainerStart(starting, w.id, client.ContainerStartOptions{}); err != nil {
 		return infra(err, "starting container")
 	}
 	state, err := w.inspect(ctx)

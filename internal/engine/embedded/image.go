@@ -100,7 +100,11 @@ func (e *Engine) load(ctx context.Context, img source.Image) (string, error) {
 	r, w := io.Pipe()
 	defer r.Close()
 	go func() { w.CloseWithError(tarball.Write(tag, img.Image, w)) }()
-	resp, err := e.docker.ImageLoad(ctx, r, client.ImageLoadWithQuiet(true))
+	// A cut archive is not loaded; a whole one is, whether we wait or not.
+	stop := context.AfterFunc(ctx, func() { w.CloseWithError(context.Cause(ctx)) })
+	defer stop()
+	loading := context.WithoutCancel(ctx)
+	resp, err := e.docker.ImageLoad(loading, r, client.ImageLoadWithQuiet(true))
 	if err != nil {
 		return "", infra(err, "loading image %s", img.Requested)
 	}

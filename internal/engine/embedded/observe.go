@@ -34,6 +34,10 @@ func (e *Engine) Observe(ctx context.Context, img source.Image) (record.Record, 
 		rec.Inventory, rec.SBOM, err = e.takeInventory(gctx, img, seen)
 		return err
 	})
+	g.Go(func() error { // without a database there is no need to go on
+		_, err := e.matcher(gctx)
+		return err
+	})
 	g.Go(func() error {
 		var err error
 		rec.Evidence, err = e.watch(gctx, img, seen)
