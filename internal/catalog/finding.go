@@ -90,7 +90,7 @@ func (m *Matcher) metadata(ref vulnerability.Reference, cache map[string]*vulner
 	if known, ok := cache[key]; ok {
 		return known, nil
 	}
-	//nolint:staticcheck // a related vulnerability comes without its metadata
+	//lint:ignore SA1019 a related vulnerability comes without its metadata
 	found, err := m.provider.VulnerabilityMetadata(ref)
 	if err != nil {
 		return nil, fault.New(fault.Infra, pathHint, "reading %s from the vulnerability database: %w", text(ref.ID), err)
