@@ -18,6 +18,9 @@ import (
 const (
 	// mostWaiting bounds the events that are kept of groups nobody claimed yet.
 	mostWaiting = 200_000
+	// lookEvery is how often the ring is read without being woken: the kernel
+	// side wakes its reader only for what is urgent.
+	lookEvery = 20 * time.Millisecond
 	// sampleEvery is how often the mappings of all processes are read.
 	sampleEvery = 5 * time.Second
 	// settleFor bounds what is still done at the end: index and digests.
@@ -94,6 +97,7 @@ func (w *watch) read() {
 	defer w.reader.Done()
 	<-w.unblock
 	var record ringbuf.Record
+	w.program.ring.SetDeadline(time.Now().Add(lookEvery))
 	for {
 		err := w.program.ring.ReadInto(&record)
 		switch {
@@ -106,6 +110,8 @@ func (w *watch) read() {
 				w.handle(e)
 			}
 			w.mu.Unlock()
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			w.program.ring.SetDeadline(time.Now().Add(lookEvery))
 		case errors.Is(err, ringbuf.ErrFlushed):
 			w.barrier <- struct{}{}
 		case errors.Is(err, os.ErrClosed):

@@ -183,16 +183,22 @@ static __always_inline void begin(struct scratch *s, u8 type, u64 group, u32 mar
 	bpf_get_current_comm(e->comm, sizeof(e->comm));
 }
 
-/* Sends the event and gives the room back. */
+/* Sends the event and gives the room back. What is merely opened or mapped can
+ * wait until user space looks by itself: a wake-up for each of many files costs
+ * the workload more than the rest. What was executed may be gone soon. */
 static __always_inline void send(struct scratch *s)
 {
 	u32 len = s->event.len;
 	u64 group = s->event.group;
+	u64 wake = 0;
 	long err;
 
+	if (s->event.type == EVENT_FILE && !(s->event.kinds & (KIND_EXEC | KIND_INTERP | KIND_XMAP)) &&
+	    bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) < LAZY_BYTES)
+		wake = BPF_RB_NO_WAKEUP;
 	if (len > sizeof(s->event.path))
 		len = sizeof(s->event.path);
-	err = bpf_ringbuf_output(&events, &s->event, __builtin_offsetof(struct event, path) + len, 0);
+	err = bpf_ringbuf_output(&events, &s->event, __builtin_offsetof(struct event, path) + len, wake);
 	leave_room(s);
 	if (err)
 		LOSE(group, lost_ring);

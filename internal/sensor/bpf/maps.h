@@ -5,6 +5,7 @@
 
 #define PATH_BYTES 4096 /* the longest path that is reported whole */
 #define NAME_BYTES 256  /* the longest name of one component, with its NUL */
+#define LAZY_BYTES (1 << 20) /* as much may lie in the ring before user space is woken */
 #define AUXV_BYTES 448  /* the largest saved_auxv that is read */
 
 /* Ways in which a file was used. */
