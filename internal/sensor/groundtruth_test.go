@@ -9,7 +9,6 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -21,10 +20,8 @@ import (
 // truth collects what fanotify tells of one container's file system.
 type truth struct {
 	fd    int
-	mu    sync.Mutex
 	paths map[string]bool
 	over  bool
-	done  sync.WaitGroup
 }
 
 // listen marks the whole file system behind root.
