@@ -190,10 +190,19 @@ func TestJobsAndQuietWindowsSuffice(t *testing.T) {
 	if checks := evidence.Sufficiency(job(), f); !evidence.Sufficient(checks) {
 		t.Errorf("job that ended with 0: %+v", checks)
 	}
-	e := job()
-	e.Workload.ExitCode = 1
-	if got := failing(evidence.Sufficiency(e, f)); !slices.Contains(got, "E4") {
-		t.Errorf("job that ended with 1 fails %v, want E4", got)
+	for name, spoil := range map[string]func(*evidence.Evidence){
+		"ended with 1":        func(e *evidence.Evidence) { e.Workload.ExitCode = 1 },
+		"never ready":         func(e *evidence.Evidence) { e.Workload.ReadyBy = evidence.ReadyNever },
+		"no word on it":       func(e *evidence.Evidence) { e.Workload.ReadyBy = "" },
+		"started again":       func(e *evidence.Evidence) { e.Workload.Restarts = 1 },
+		"killed for memory":   func(e *evidence.Evidence) { e.Workload.OOMKilled = true },
+		"ended by its length": func(e *evidence.Evidence) { e.Window.Stopped, e.Window.Configured = evidence.StopDuration, 4 },
+	} {
+		e := job()
+		spoil(&e)
+		if got := strings.Join(failing(evidence.Sufficiency(e, f)), ","); got != "E4" {
+			t.Errorf("job that %s fails %s, want E4", name, got)
+		}
 	}
 	quiet := judgetest.Evidence()
 	quiet.Window.End, quiet.Window.Stopped, quiet.Window.Quiet = judgetest.At(30), evidence.StopQuiet, 10

@@ -20,7 +20,8 @@ var digestForm = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
 // started again, and is the image that the subject names.
 func healthy(e Evidence, f Facts) result {
 	w := e.Workload
-	job := e.Window.Stopped == StopJobDone && w.Exited && w.ExitCode == 0
+	ready := slices.Contains([]Ready{ReadyInput, ReadyHealthcheck, ReadyPorts, ReadyRunning}, w.ReadyBy)
+	job := e.Window.Stopped == StopJobDone && w.Exited && w.ExitCode == 0 && (ready || w.ReadyBy == ReadyJob)
 	switch {
 	case !digestForm.MatchString(w.ConfigDigest) || w.ConfigDigest != f.SubjectConfigDigest:
 		return result{false, fmt.Sprintf("the image that ran is %s, the subject is %s", named(w.ConfigDigest), named(f.SubjectConfigDigest)),
@@ -35,12 +36,9 @@ func healthy(e Evidence, f Facts) result {
 		return result{true, "the job ended with exit code 0, no restart", ""}
 	}
 	remedy := "give ready-url or ready-command, or a longer ready-timeout"
-	switch w.ReadyBy {
-	case ReadyInput, ReadyHealthcheck, ReadyPorts, ReadyRunning:
-	default:
-		return result{false, "not ready (" + short(string(w.ReadyBy)) + ")", remedy}
-	}
 	switch {
+	case !ready:
+		return result{false, "not ready (" + short(string(w.ReadyBy)) + ")", remedy}
 	case w.ReadyAt.IsZero() || w.ReadyAt.Before(e.Health.FirstExecAt):
 		return result{false, "the time of readiness is not known", remedy}
 	case w.ReadyAt.After(e.Window.End):

@@ -115,6 +115,7 @@ func TestFromFileToPackage(t *testing.T) {
 		}, judge.NotAffected, judge.ReasonNotObserved},
 		{"npm, only package.json catalogued", lang("npm", "a", "/app/node_modules/a/package.json", "/app/node_modules/a/package.json"), func(*record.Record) {}, judge.UnderInvestigation, judge.ReasonNoFiles},
 
+		{"another language, only its description catalogued", lang("gem", "a", "/opt/meta/a.json", "/opt/meta/a.json"), func(*record.Record) {}, judge.UnderInvestigation, judge.ReasonNoFiles},
 		{"go, executed", lang("go-module", "a", "/app/server", "/app/server"), func(r *record.Record) { at(r, "/app/server", evidence.Exec) }, judge.Affected, judge.ReasonObserved},
 		{"go, another binary executed", lang("go-module", "a", "/app/tool", "/app/tool"), func(r *record.Record) { at(r, "/app/server", evidence.Exec) }, judge.NotAffected, judge.ReasonNotObserved},
 		{"go, without a list of files", lang("go-module", "a", "/app/tool"), func(r *record.Record) { at(r, "/app/tool", evidence.Exec) }, judge.Affected, judge.ReasonObserved},
