@@ -107,9 +107,18 @@ func TestConsumers(t *testing.T) {
 			judgetest.AddPackage(r, purl(deb("b", "", "/b"), "pkg:golang/stdlib@v1.22.1"), cve)
 			judgetest.Observe(r, "/b", evidence.Exec)
 		}, hidden()},
-		{"a binary package with its source's name, another of the source not cleared", func(r *record.Record) {
+		{"a binary package with its source's name, another of the source without code", func(r *record.Record) {
 			judgetest.AddPackage(r, deb("src", "src", "/a"), cve)
 			judgetest.AddPackage(r, deb("libsrc", "src", "/usr/share/doc/libsrc/copyright"), cve)
+		}, hidden("deb-src")},
+		{"a binary package with the name of another's source, which was used", func(r *record.Record) {
+			judgetest.AddPackage(r, deb("src", "other", "/a"), cve)
+			judgetest.AddPackage(r, deb("libsrc", "src", "/b"), cve)
+			judgetest.Observe(r, "/b", evidence.Map)
+		}, hidden()},
+		{"a binary package with the name of another's source, which has no list of files", func(r *record.Record) {
+			judgetest.AddPackage(r, deb("src", "other", "/a"), cve)
+			judgetest.AddPackage(r, deb("libsrc", "src"), cve)
 		}, hidden()},
 		{"a name with characters that are escaped", func(r *record.Record) {
 			judgetest.AddPackage(r, purl(deb("a", "", "/a"), "pkg:deb/debian/libstdc%2B%2B6@1%3A12.2%2Bdfsg-1~deb12?arch=amd64"), cve)

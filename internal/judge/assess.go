@@ -38,6 +38,7 @@ type draft struct {
 	findings []*inventory.Finding
 	exhibit  int  // the worst instance's, -1 for a package that is not listed
 	nameless bool // one of its packages has no package URL at all
+	codeless bool // its packages own files, none of which can carry code
 	// source is the first sighting of any binary package of the same source,
 	// where the image has several; nil otherwise.
 	source *Sighting
@@ -127,6 +128,7 @@ func (c *court) settle(d *draft) {
 	p, x := &c.record.Inventory.Packages[d.exhibit], &c.exhibits[d.exhibit]
 	d.PackageName, d.PackageVersion, d.PackageType = p.Name, p.Version, p.Type
 	d.Status, d.Reason = x.status, x.reason
+	d.codeless = x.reason == ReasonNoFiles && len(p.Files) > 0
 	if d.key != (purlKey{}) {
 		d.PURL = x.purl
 		if x.key != d.key {

@@ -39,10 +39,10 @@ func otherSpellings(p *inventory.Package, k purlKey) []string {
 //   - a finding without package URL gives a consumer nothing to compare, so
 //     that go-vex lets it match every statement on its vulnerability and image;
 //     that vulnerability is then cleared nowhere.
-//   - a source package's URL may also be that of one of its binary packages,
-//     which is then no better than the source's worst; where several binary
-//     packages share the URL of their source only the first keeps it, and none
-//     when they differ.
+//   - a source package's URL may also be that of a binary package, which is
+//     then no better than the source's worst; a package of nothing but
+//     documentation holds nobody back. Where several binary packages share the
+//     URL of their source only the first keeps it, and none when they differ.
 func distinguish(order []*draft) {
 	byVulnerability := map[string][]*draft{}
 	for _, d := range order {
@@ -78,6 +78,9 @@ func lower(drafts []*draft) {
 	for changed := true; changed; {
 		changed = false
 		for _, d := range drafts {
+			if d.codeless {
+				continue
+			}
 			for _, s := range others(d) {
 				if o := own[s]; o != nil && o != d && worse(d.Status, o.Status) && worse(UnderInvestigation, o.Status) {
 					o.withhold(ReasonSource)
