@@ -125,7 +125,12 @@ func createSBOM(ctx context.Context, src source.Source) (_ *sbom.SBOM, err error
 	cfg.Relationships.PackageFileOwnership = false
 	syftVersion, _ := libraryVersions()
 	cfg.ToolVersion = strings.TrimPrefix(syftVersion, "v")
-	return syft.CreateSBOM(ctx, src, cfg)
+	made, err := syft.CreateSBOM(ctx, src, cfg)
+	if made != nil {
+		// It holds this machine's folders and would differ from user to user.
+		made.Descriptor.Configuration = nil
+	}
+	return made, err
 }
 
 // incomplete is the catalog of an image whose packages could not be listed.

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/vexxy/action/internal/evidence"
 	"github.com/vexxy/action/internal/exercise"
 	"github.com/vexxy/action/internal/fault"
@@ -51,10 +53,7 @@ func (w *window) run(ctx context.Context, img source.Image) (evidence.Evidence, 
 	w.evidence.Engine = Name
 	w.evidence.Workload.ReadyBy = evidence.ReadyNever
 	w.enter(evidence.PhaseStartup)
-	if err := w.workload.start(ctx); err != nil {
-		return w.evidence, err
-	}
-	claimed, err := w.claim(ctx)
+	claimed, err := w.start(ctx)
 	if err != nil {
 		return w.evidence, err
 	}
@@ -171,6 +170,19 @@ func (w *window) canary(ctx context.Context, stage string) error {
 		return fmt.Errorf("testing the sensor: %w", err)
 	}
 	return nil
+}
+
+// start starts the workload while the sensor already waits for it, so that the
+// image's files are listed before the workload can change them.
+func (w *window) start(ctx context.Context) (sensor.Claimed, error) {
+	var claimed sensor.Claimed
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() (err error) {
+		claimed, err = w.claim(gctx)
+		return err
+	})
+	g.Go(func() error { return w.workload.start(gctx) })
+	return claimed, g.Wait()
 }
 
 // claim waits for the sensor to find the container's control group.
