@@ -28,7 +28,8 @@ func (p Plan) Ready(ctx context.Context, t Target) (evidence.Ready, error) {
 	if look == nil {
 		return by, nil
 	}
-	bounded, cancel := context.WithTimeout(ctx, p.ReadyTimeout)
+	end := time.Now().Add(p.ReadyTimeout)
+	bounded, cancel := context.WithDeadline(ctx, end)
 	defer cancel()
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
@@ -38,7 +39,7 @@ func (p Plan) Ready(ctx context.Context, t Target) (evidence.Ready, error) {
 		if err == nil {
 			return by, nil
 		}
-		if bounded.Err() == nil {
+		if time.Now().Before(end) {
 			last = err // else err only says that the time ran out
 		}
 		select {
