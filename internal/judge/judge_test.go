@@ -103,6 +103,20 @@ func TestWorstInstanceWins(t *testing.T) {
 	}
 }
 
+// An identifier that is given twice stands for the worse of the two.
+func TestPackageIDGivenTwice(t *testing.T) {
+	used, idle := judgetest.Deb("a", "", "/used"), judgetest.Deb("a", "", "/idle")
+	for _, order := range [][]inventory.Package{{used, idle}, {idle, used}} {
+		r := judgetest.Good()
+		judgetest.AddPackage(&r, order[0], cve)
+		judgetest.AddPackage(&r, order[1])
+		judgetest.Observe(&r, "/used", evidence.Exec)
+		if a := only(t, judge.Judge(r), used.ID); a.Status != judge.Affected {
+			t.Errorf("%s: %s, want affected", order[0].Files, a.Status)
+		}
+	}
+}
+
 func TestFactsOfSeveralFindingsAreJoined(t *testing.T) {
 	r := judgetest.Good()
 	p := judgetest.Deb("a", "", "/usr/bin/a")

@@ -17,7 +17,7 @@ type purlKey struct{ kind, namespace, name, version string }
 // match nothing, or too much.
 func bare(purl string) (string, purlKey, bool) {
 	p, err := packageurl.FromString(purl)
-	if err != nil || p.Version == "" || p.Name == "" {
+	if err != nil {
 		return "", purlKey{}, false
 	}
 	return spell(keyOf(p))

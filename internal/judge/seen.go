@@ -45,20 +45,15 @@ func newSeen(observations []evidence.Observation, hardLinks [][]string) *seen {
 		observations: observations,
 		files:        make(map[string][]int32, 2*len(observations)),
 	}
-	order := make([]int32, len(observations)) // by time, so that what is noted first came first
-	for i := range order {
-		order[i] = int32(i)
-	}
-	slices.SortFunc(order, s.compare)
-	for _, i := range order {
+	for i := range observations {
 		o := &observations[i]
 		for _, p := range [][]byte{o.Path, o.ImagePath, undeleted(o.Path)} {
 			if len(p) > 0 {
-				s.add(string(p), i, links)
+				s.add(string(p), int32(i), links)
 			}
 		}
 	}
-	slices.SortStableFunc(s.places, func(a, b place) int { return strings.Compare(a.path, b.path) })
+	slices.SortFunc(s.places, func(a, b place) int { return cmp.Or(strings.Compare(a.path, b.path), s.compare(a.i, b.i)) })
 	return s
 }
 
