@@ -27,14 +27,14 @@ func severityRank(s inventory.Severity) int {
 // package URL, or in one package where that has no package URL to tell it by.
 type subjectKey struct {
 	vulnerability string
-	key           purlKey
+	purl          string
 	packageID     string
 }
 
 // draft is an assessment under work.
 type draft struct {
 	Assessment
-	key      purlKey
+	rank     int // of the severity, worst first
 	findings []*inventory.Finding
 	exhibit  int  // the worst instance's, -1 for a package that is not listed
 	nameless bool // one of its packages has no package URL at all
@@ -47,7 +47,7 @@ type draft struct {
 // assess makes one assessment for each vulnerability in each package.
 func (c *court) assess() []*draft {
 	vulnerabilities := identify(c.record.Inventory.Findings)
-	drafts := map[subjectKey]*draft{}
+	drafts := make(map[subjectKey]*draft, len(c.record.Inventory.Findings))
 	for i := range c.record.Inventory.Findings {
 		f := &c.record.Inventory.Findings[i]
 		c.enter(drafts, f, vulnerabilities[f.ID])
@@ -59,7 +59,7 @@ func (c *court) assess() []*draft {
 	}
 	slices.SortFunc(order, func(a, b *draft) int {
 		return cmp.Or(
-			severityRank(a.Severity)-severityRank(b.Severity), strings.Compare(a.Vulnerability, b.Vulnerability),
+			a.rank-b.rank, strings.Compare(a.Vulnerability, b.Vulnerability),
 			strings.Compare(a.PURL, b.PURL), strings.Compare(a.PackageIDs[0], b.PackageIDs[0]),
 		)
 	})
@@ -78,11 +78,11 @@ func (c *court) enter(drafts map[subjectKey]*draft, f *inventory.Finding, v *vul
 	}
 	subject := subjectKey{vulnerability: v.name, packageID: f.PackageID}
 	if known && c.exhibits[exhibit].purl != "" {
-		subject = subjectKey{vulnerability: v.name, key: c.exhibits[exhibit].key.identity()}
+		subject = subjectKey{vulnerability: v.name, purl: c.exhibits[exhibit].purl}
 	}
 	d := drafts[subject]
 	if d == nil {
-		d = &draft{key: subject.key, exhibit: exhibit}
+		d = &draft{exhibit: exhibit}
 		d.Vulnerability, d.Aliases = v.name, v.aliases
 		drafts[subject] = d
 	}
@@ -129,12 +129,8 @@ func (c *court) settle(d *draft) {
 	d.PackageName, d.PackageVersion, d.PackageType = p.Name, p.Version, p.Type
 	d.Status, d.Reason = x.status, x.reason
 	d.codeless = x.reason == ReasonNoFiles && len(p.Files) > 0
-	if d.key != (purlKey{}) {
-		d.PURL = x.purl
-		if x.key != d.key {
-			d.PURL, _, _ = spell(d.key)
-		}
-		d.SubcomponentPURLs = append([]string{d.PURL}, otherSpellings(p, d.key)...)
+	if d.PURL = x.purl; d.PURL != "" {
+		d.SubcomponentPURLs = append([]string{d.PURL}, otherSpellings(p, x.key)...)
 		if c.fixed(d) {
 			d.Status, d.Reason = Fixed, ReasonFixed
 		}
@@ -164,6 +160,7 @@ func (d *draft) gatherFacts() {
 	}
 	slices.Sort(d.FixVersions)
 	d.FixVersions = slices.Compact(d.FixVersions)
+	d.rank = severityRank(d.Severity)
 }
 
 // fixed reports whether every finding names the very version that is installed

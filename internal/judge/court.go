@@ -52,7 +52,7 @@ func (c *court) examine() {
 	for i := range packages {
 		c.exhibits[i] = c.own(&packages[i])
 	}
-	c.sources = map[sourceKey]*sourceUse{}
+	c.sources = make(map[sourceKey]*sourceUse, len(packages)/2)
 	for i := range packages {
 		c.gather(i)
 	}

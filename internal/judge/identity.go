@@ -31,7 +31,7 @@ func identify(findings []inventory.Finding) map[string]*vulnerability {
 			}
 		}
 	}
-	members := map[string][]string{}
+	members := make(map[string][]string, len(sets.parent))
 	for id := range sets.parent {
 		root := sets.find(id)
 		members[root] = append(members[root], id)

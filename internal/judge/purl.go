@@ -12,15 +12,21 @@ import (
 type purlKey struct{ kind, namespace, name, version string }
 
 // bare gives a package URL without qualifiers and subpath in its canonical
-// spelling, and its key. It is not ok when a consumer could read the result as
-// anything but this one version of this one package: the statement would then
-// match nothing, or too much.
+// spelling, and its key. Instances of one package have one spelling: Go's
+// standard library is written without the v that some tools put before its
+// version. It is not ok when a consumer could read the result as anything but
+// this one version of this one package: the statement would then match
+// nothing, or too much.
 func bare(purl string) (string, purlKey, bool) {
 	p, err := packageurl.FromString(purl)
 	if err != nil {
 		return "", purlKey{}, false
 	}
-	return spell(keyOf(p))
+	k := keyOf(p)
+	if k.stdlib() {
+		k.version = strings.TrimPrefix(k.version, "v")
+	}
+	return spell(k)
 }
 
 // spell writes a key as a package URL and makes sure that reading it again
@@ -42,13 +48,4 @@ func keyOf(p packageurl.PackageURL) purlKey {
 // write with a v before the version and some without.
 func (k purlKey) stdlib() bool {
 	return k.kind == packageurl.TypeGolang && k.namespace == "" && k.name == "stdlib"
-}
-
-// identity is the key under which instances of one package are one: the two
-// spellings of Go's standard library are the same software.
-func (k purlKey) identity() purlKey {
-	if k.stdlib() {
-		k.version = strings.TrimPrefix(k.version, "v")
-	}
-	return k
 }

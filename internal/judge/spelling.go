@@ -44,7 +44,7 @@ func otherSpellings(p *inventory.Package, k purlKey) []string {
 //     documentation holds nobody back. Where several binary packages share the
 //     URL of their source only the first keeps it, and none when they differ.
 func distinguish(order []*draft) {
-	byVulnerability := map[string][]*draft{}
+	byVulnerability := make(map[string][]*draft, len(order)/2)
 	for _, d := range order {
 		byVulnerability[d.Vulnerability] = append(byVulnerability[d.Vulnerability], d)
 	}
@@ -54,8 +54,10 @@ func distinguish(order []*draft) {
 				d.withhold(ReasonUnidentified)
 			}
 		}
-		lower(drafts)
-		share(drafts)
+		if slices.ContainsFunc(drafts, func(d *draft) bool { return len(others(d)) > 0 }) {
+			lower(drafts)
+			share(drafts)
+		}
 	}
 }
 
