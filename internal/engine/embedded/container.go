@@ -112,11 +112,15 @@ func ports(declared []int, img source.Image) []int {
 	return all
 }
 
-// start starts the container and learns its address. The wait for its end
-// begins before, so that the shortest life is not missed.
-func (w *workload) start(ctx context.Context) error {
+// await begins the wait for the container's end, which lasts as long as ctx.
+// Call it before start, so that the shortest life is not missed.
+func (w *workload) await(ctx context.Context) {
 	wait := w.engine.docker.ContainerWait(ctx, w.id, client.ContainerWaitOptions{Condition: container.WaitConditionNextExit})
 	w.exited, w.waitErr = wait.Result, wait.Error
+}
+
+// start starts the container and learns its address.
+func (w *workload) start(ctx context.Context) error {
 	starting, done := uncut(ctx)
 	defer done()
 	if _, err := w.engine.docker.ContainerStart(starting, w.id, client.ContainerStartOptions{}); err != nil {

@@ -152,8 +152,8 @@ func (w *window) cut(ctx context.Context, ended error) (evidence.Stop, error) {
 		return evidence.StopExited, nil // conclude knows how it ended
 	case errors.Is(cause, errSensor):
 		return evidence.StopSensor, fmt.Errorf("the sensor ended: %w", w.sensor.Err())
-	case cause != nil:
-		return evidence.StopInterrupted, nil
+	case cause != nil: // the run's end, or the engine's failure
+		return evidence.StopInterrupted, cause
 	default:
 		return evidence.StopSensor, errors.New("the window ended without a cause")
 	}
@@ -175,6 +175,7 @@ func (w *window) canary(ctx context.Context, stage string) error {
 // start starts the workload while the sensor already waits for it, so that the
 // image's files are listed before the workload can change them.
 func (w *window) start(ctx context.Context) (sensor.Claimed, error) {
+	w.workload.await(ctx) // not gctx, which ends with this function
 	var claimed sensor.Claimed
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() (err error) {
@@ -214,7 +215,7 @@ func (w *window) untilExit(ctx context.Context) context.Context {
 		case <-w.sensor.Done():
 			cancel(errSensor)
 		case err := <-w.workload.waitErr:
-			cancel(fmt.Errorf("waiting for the container: %w", err))
+			cancel(infra(err, "waiting for the container"))
 		case <-ctx.Done():
 			cancel(nil)
 		}
