@@ -113,8 +113,8 @@ func claim(img Image) string {
 	if n := len(e.Exercise); n > 0 {
 		exercise = "with " + count(n, "exercise", "exercises")
 	}
-	return fmt.Sprintf("No file of these packages was used in %.0f s of observation %s. **Not observed is bounded by this workload**: it is no proof that other input or configuration cannot reach the code.",
-		e.Window.Seconds(), exercise)
+	return fmt.Sprintf("No file of these packages was used in %s of observation %s. **Not observed is bounded by this workload**: it is no proof that other input or configuration cannot reach the code.",
+		e.Window.Length(), exercise)
 }
 
 // noun is a word for one and for many.
