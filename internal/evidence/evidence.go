@@ -3,7 +3,10 @@
 // something not affected.
 package evidence
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // Evidence is what one engine saw of one workload.
 type Evidence struct {
@@ -32,6 +35,15 @@ type Window struct {
 
 // Seconds is the window's measured length.
 func (w Window) Seconds() float64 { return w.End.Sub(w.Start).Seconds() }
+
+// Length is the window's length for texts, such as "0.3 s" or "45 s": a short
+// job's has a decimal, so that it does not read as no time at all.
+func (w Window) Length() string {
+	if s := w.Seconds(); s >= 10 {
+		return fmt.Sprintf("%.0f s", s)
+	}
+	return fmt.Sprintf("%.1f s", w.Seconds())
+}
 
 // Stop is a reason for a window's end.
 type Stop string

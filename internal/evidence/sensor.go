@@ -3,6 +3,7 @@ package evidence
 import (
 	"fmt"
 	"strings"
+	"time"
 )
 
 // attached is E1: the sensor was there before the first process of the
@@ -20,14 +21,22 @@ func attached(e Evidence) result {
 	case h.DetachedAt.IsZero():
 		return result{false, "the time of detachment is not known", remedy}
 	case !h.AttachedAt.Before(h.FirstExecAt):
-		return result{false, fmt.Sprintf("attached %s after the first process", h.AttachedAt.Sub(h.FirstExecAt)), remedy}
+		return result{false, fmt.Sprintf("attached %s after the first process", brief(h.AttachedAt.Sub(h.FirstExecAt))), remedy}
 	case e.Window.End.IsZero() || h.DetachedAt.Before(e.Window.End):
-		return result{false, fmt.Sprintf("detached %s before the window's end", e.Window.End.Sub(h.DetachedAt)), remedy}
+		return result{false, fmt.Sprintf("detached %s before the window's end", brief(e.Window.End.Sub(h.DetachedAt))), remedy}
 	case h.FirstExecAt.After(e.Window.End):
 		return result{false, "the first process came after the window's end", remedy}
 	}
 	return result{true, fmt.Sprintf("attached %s before the first process, detached %s after the window's end",
-		h.FirstExecAt.Sub(h.AttachedAt), h.DetachedAt.Sub(e.Window.End)), ""}
+		brief(h.FirstExecAt.Sub(h.AttachedAt)), brief(h.DetachedAt.Sub(e.Window.End))), ""}
+}
+
+// brief rounds a time for the reader to milliseconds, but never to nothing.
+func brief(d time.Duration) time.Duration {
+	if d.Abs() < time.Millisecond {
+		return d
+	}
+	return d.Round(time.Millisecond)
 }
 
 // lossless is E2: nothing was lost that the sensor knows of.

@@ -63,8 +63,8 @@ func (c *court) claim(checks []evidence.Check) string {
 		slices.Sort(kinds)
 		exercise = "exercise " + strings.Join(slices.Compact(kinds), ", ") + " passed"
 	}
-	return fmt.Sprintf("No file of the package was used in %.0f s (%s, ready by %s, confidence %s). Not observed is bounded by this workload. Record %s",
-		e.Window.Seconds(), foreign.Text(exercise).Line(80), e.Workload.ReadyBy, evidence.Grade(e, checks), digestText(c.record.Digest))
+	return fmt.Sprintf("No file of the package was used in %s (%s, ready by %s, confidence %s). Not observed is bounded by this workload. Record %s",
+		e.Window.Length(), foreign.Text(exercise).Line(80), e.Workload.ReadyBy, evidence.Grade(e, checks), digestText(c.record.Digest))
 }
 
 func digestText(digest string) string {
