@@ -28,14 +28,22 @@ type Streams struct {
 // with its hint, and its code wins.
 type command struct {
 	name, short string
+	takes       string // what follows the name, for the help
+	more        string // a further sentence of the help
+	inputs      []config.Input
 	hidden      bool
 	run         func(ctx context.Context, s Streams, args []string) (fault.Code, error)
 }
 
+const inputsHelp = `Each input is a flag, a variable (VEXXY_DURATION for --duration) or a line of
+.vexxy.yml; the first of these that is given wins.`
+
 func commands() []command {
 	return []command{
-		{name: "run", short: "run an image under the sensor, judge its vulnerabilities, gate", run: runCommand},
-		{name: "replay", short: "make the documents anew from a record", run: replayCommand},
+		{name: "run", short: "run an image under the sensor, judge its vulnerabilities, gate", run: runCommand,
+			takes: " [--INPUT VALUE…] IMAGE…", inputs: config.Inputs(), more: inputsHelp},
+		{name: "replay", short: "make the documents anew from a record", run: replayCommand,
+			takes: " [--output-dir DIR] RECORD", inputs: replayInputs},
 		{name: "doctor", short: "say what this machine can do, and what to do about the rest", run: doctorCommand},
 		{name: "cleanup", short: "remove what a killed run has left", run: cleanupCommand},
 		{name: "version", short: "print the version", run: versionCommand},
@@ -56,9 +64,6 @@ func Main(args []string, s Streams) (code int) {
 	ctx, stop := withSignals(context.Background())
 	defer stop()
 	got, err := dispatch(ctx, s, args)
-	if errors.Is(err, config.ErrHelp) {
-		return int(fault.Pass)
-	}
 	if err != nil {
 		local.PrintError(s.Err, err)
 		got = fault.Worst(got, fault.CodeOf(ctx, err))
@@ -92,7 +97,11 @@ func dispatch(ctx context.Context, s Streams, args []string) (fault.Code, error)
 	var names []string
 	for _, c := range commands() {
 		if c.name == args[0] {
-			return c.run(ctx, s, args[1:])
+			code, err := c.run(ctx, s, args[1:])
+			if errors.Is(err, config.ErrHelp) {
+				return fault.Pass, c.help(s.Out)
+			}
+			return code, err
 		}
 		if !c.hidden {
 			names = append(names, c.name)
@@ -109,6 +118,28 @@ func usage(w io.Writer) {
 		}
 	}
 	fmt.Fprint(w, "\n`vexxy run --help` lists the inputs.\n")
+}
+
+// help writes what a sub-command does and takes.
+func (c command) help(w io.Writer) error {
+	fmt.Fprintf(w, "vexxy %s%s\n\n%s\n", c.name, c.takes, c.short)
+	if c.more != "" {
+		fmt.Fprintf(w, "\n%s\n", c.more)
+	}
+	if len(c.inputs) == 0 {
+		return nil
+	}
+	fmt.Fprintln(w)
+	return config.WriteHelp(w, c.inputs)
+}
+
+// noArguments is the error of a sub-command that takes none and was given some.
+func noArguments(name string, args []string) error {
+	line, err := config.ParseLine(args, nil)
+	if err == nil && len(line.Rest) > 0 {
+		err = fault.New(fault.Usage, "run it without arguments", "%s takes no arguments", name)
+	}
+	return err
 }
 
 // withSignals gives a context that ends, with a fault.Signal as its cause, on

@@ -21,8 +21,8 @@ import (
 // of a run whose process is dead, and what such a run's journal lists. It
 // touches nothing of runs that live, of other users' runs, or of anyone else.
 func cleanupCommand(ctx context.Context, s Streams, args []string) (fault.Code, error) {
-	if len(args) > 0 {
-		return fault.Usage, fault.New(fault.Usage, "run it without arguments", "cleanup takes no arguments")
+	if err := noArguments("cleanup", args); err != nil {
+		return fault.Usage, err
 	}
 	docker, err := embedded.Connect(ctx)
 	if err != nil {

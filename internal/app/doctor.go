@@ -41,8 +41,8 @@ const doctorTimeout = 60 * time.Second
 // doctorCommand says in words what this machine can do. It ends with
 // fault.Infra when something is missing that every run needs.
 func doctorCommand(ctx context.Context, s Streams, args []string) (fault.Code, error) {
-	if len(args) > 0 {
-		return fault.Usage, fault.New(fault.Usage, "run it without arguments", "doctor takes no arguments")
+	if err := noArguments("doctor", args); err != nil {
+		return fault.Usage, err
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, doctorTimeout, fmt.Errorf("not done after %s", doctorTimeout))
 	defer cancel()

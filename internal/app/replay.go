@@ -12,7 +12,7 @@ import (
 )
 
 var replayInputs = []config.Input{
-	{Name: "output-dir", Default: "vexxy-replay", Doc: "where the documents go"},
+	{Name: "output-dir", Kind: config.Text, Default: "vexxy-replay", Doc: "where the documents go"},
 }
 
 // replayCommand makes the documents of a record anew. The exit code is the

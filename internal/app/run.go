@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -45,9 +44,6 @@ var noInputs = []string{journal.StateVariable, "VEXXY_CONTAINER"}
 // runCommand is `vexxy run`.
 func runCommand(ctx context.Context, s Streams, args []string) (fault.Code, error) {
 	cfg, err := config.Load(args, s.Environ, os.ReadFile, config.Options{Ignore: noInputs})
-	if errors.Is(err, config.ErrHelp) {
-		return fault.Pass, config.Usage(s.Out)
-	}
 	if err != nil {
 		return fault.Usage, err
 	}
@@ -84,7 +80,7 @@ func runCommand(ctx context.Context, s Streams, args []string) (fault.Code, erro
 
 // observe runs the plan and takes back all that it made, whatever happened.
 func observe(ctx context.Context, s Streams, cfg config.Config, id string, started time.Time, j *journal.Journal, timeline *run.Timeline) (run.Outcome, error) {
-	failed := run.Outcome{ID: id, Verdict: "error", Code: fault.Internal}
+	failed := run.Outcome{ID: id, Verdict: "error"} // the error has the code
 	tmp, err := os.MkdirTemp("", "vexxy-"+id+"-")
 	if err != nil {
 		return failed, fault.New(fault.Infra, "check the space and the rights of the temporary directory", "making temporary directory: %w", err)

@@ -33,7 +33,10 @@ func Version() string {
 	return "devel"
 }
 
-func versionCommand(_ context.Context, s Streams, _ []string) (fault.Code, error) {
+func versionCommand(_ context.Context, s Streams, args []string) (fault.Code, error) {
+	if err := noArguments("version", args); err != nil {
+		return fault.Usage, err
+	}
 	fmt.Fprintf(s.Out, "vexxy %s %s/%s %s\n", Version(), runtime.GOOS, runtime.GOARCH, runtime.Version())
 	return fault.Pass, nil
 }

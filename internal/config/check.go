@@ -93,7 +93,7 @@ func (c *Config) check() error {
 	if c.Network == NetworkNone {
 		for _, name := range []string{"ready-url", "http-probe"} {
 			if c.Given(name) {
-				return conflict("leave network at bridge, or exercise the workload by exec-command",
+				return conflict("leave network at internal, or exercise the workload by exec-command",
 					"%s (%s) needs a network, and network (%s) is none", name, c.Origin(name), c.Origin("network"))
 			}
 		}

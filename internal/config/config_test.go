@@ -383,7 +383,7 @@ func TestTable(t *testing.T) {
 		t.Error("a name stands twice")
 	}
 	var help strings.Builder
-	if err := Usage(&help); err != nil {
+	if err := WriteHelp(&help, Inputs()); err != nil {
 		t.Fatal(err)
 	}
 	for _, l := range strings.Split(help.String(), "\n") {

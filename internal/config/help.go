@@ -9,15 +9,12 @@ import (
 // helpWidth is the width of the help text, in columns.
 const helpWidth = 80
 
-// Usage writes the help of the inputs of a run, by groups.
-func Usage(w io.Writer) error { return WriteHelp(w, Inputs()) }
-
 // WriteHelp writes the help of inputs, by groups in their order.
 func WriteHelp(w io.Writer, inputs []Input) error {
 	var b strings.Builder
 	last := ""
 	for i, in := range inputs {
-		if in.Group != last || i == 0 {
+		if in.Group != last {
 			if i > 0 {
 				b.WriteByte('\n')
 			}

@@ -30,14 +30,14 @@ func group(name string, inputs ...Input) []Input {
 func Inputs() []Input {
 	return slices.Concat(
 		group("Image",
-			row("image", "", "image to analyse: a registry reference, docker-daemon:NAME, docker-archive:FILE.tar or oci-dir:FOLDER; also a list",
+			row("image", "", "image to analyse: a registry reference, docker-daemon:NAME, docker-archive:FILE.tar or oci-dir:FOLDER; several make one run with one verdict",
 				list(func(c *Config) *[]string { return &c.Images }, checkImage), unset("required"),
 				func(in *Input) { in.Aliases = []string{"images"} }),
 			row("digest", "", "digest that the image must have, of its index or its manifest; another ends the run with code 6",
 				text(func(c *Config) *string { return &c.Digest }, checkDigest), unset("any")),
 			row("platform", "", "platform to analyse, such as linux/arm64",
 				text(func(c *Config) *string { return &c.Platform }, checkPlatform), unset("this machine's")),
-			row("engine", "embedded", "where the image runs: on the local Docker engine (embedded) or in a cluster (kubescape)",
+			row("engine", "embedded", "where the image runs: on the local Docker engine (embedded); this version has no cluster engine (kubescape) yet",
 				choice(func(c *Config) *string { return &c.Engine }, "embedded", "kubescape")),
 		),
 		group("Observation",
