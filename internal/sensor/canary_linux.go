@@ -58,7 +58,11 @@ func (w *watch) runCanary(ctx context.Context, stage string) evidence.Canary {
 	ctx, cancel := context.WithTimeoutCause(ctx, canaryFor, fmt.Errorf("the self-test took longer than %s", canaryFor))
 	defer cancel()
 	canary := evidence.Canary{Stage: stage, At: time.Now(), Opened: canaryFiles}
-	if err := w.tryCanary(ctx, &canary); err != nil {
+	err := w.tryCanary(ctx, &canary)
+	if canary.Place == placeContainer && vanished(err) {
+		err = w.tryCanary(ctx, &canary) // the container ended in the meantime
+	}
+	if err != nil {
 		canary.Error = err.Error()
 	}
 	w.mu.Lock()
@@ -66,6 +70,12 @@ func (w *watch) runCanary(ctx context.Context, stage string) evidence.Canary {
 	w.canary = nil
 	w.canaries = append(w.canaries, canary)
 	return canary
+}
+
+// vanished says whether err tells of a control group that was removed while it
+// was entered (ENODEV: after its file was opened).
+func vanished(err error) bool {
+	return errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENODEV)
 }
 
 func (w *watch) tryCanary(ctx context.Context, canary *evidence.Canary) (err error) {

@@ -11,6 +11,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// The places of a self-test, as they are named in the evidence.
+const (
+	placeContainer = "container"
+	placeHelper    = "helper"
+)
+
 // place is the control group in which a self-test runs.
 type place struct {
 	dir  string
@@ -39,14 +45,14 @@ func (w *watch) canaryPlace() (*place, error) {
 	}
 	w.mu.Unlock()
 	if mine != nil && mine.root.dir != nil {
-		return &place{dir: path.Join(base, mine.path), id: mine.id, what: "container", root: mine.root.dir}, nil
+		return &place{dir: path.Join(base, mine.path), id: mine.id, what: placeContainer, root: mine.root.dir}, nil
 	}
 	sweep(base)
 	dir := path.Join(base, fmt.Sprintf("%s%d-%s", ownPrefix, os.Getpid(), randomHex(32)))
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("making a control group: %w", err)
 	}
-	p := &place{dir: dir, what: "helper", own: true}
+	p := &place{dir: dir, what: placeHelper, own: true}
 	var st unix.Stat_t
 	if err := unix.Stat(dir, &st); err != nil {
 		return nil, errors.Join(fmt.Errorf("reading a control group: %w", err), p.leave())

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -34,7 +35,7 @@ func Probe(ctx context.Context) Report {
 		p, err := attach(tuning{})
 		detail := ""
 		if err == nil {
-			detail = fmt.Sprintf("%v, ring buffer %d MiB, io_uring %v", p.names, p.ring.BufferSize()>>20, p.uring)
+			detail = fmt.Sprintf("%s; ring buffer %d MiB", strings.Join(p.names, ", "), p.ring.BufferSize()>>20)
 			p.close()
 		}
 		add("eBPF programs", err, detail, remedyFor(err))
