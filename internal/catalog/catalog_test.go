@@ -119,6 +119,27 @@ func TestHardLinks(t *testing.T) {
 	}
 }
 
+// A copy of a package's file that no package owns stands for the package; a
+// file of another package, other contents and boilerplate do not.
+func TestCopies(t *testing.T) {
+	library, other := strings.Repeat("code", 500), strings.Repeat("edoc", 500)
+	c := read(t, it.Image(t, it.DebianRoot(
+		it.Deb{Name: "libz", Version: "1", Files: []it.File{{Path: "/usr/lib/libz.so.1", Body: library}, {Path: "/usr/share/libz/small", Body: "same"}}},
+		it.Deb{Name: "bundled", Version: "1", Files: []it.File{{Path: "/usr/lib/bundled.so", Body: other}}},
+		it.Deb{Name: "bundler", Version: "1", Files: []it.File{{Path: "/usr/lib/bundler.so", Body: other}}},
+	), []it.File{
+		{Path: "/opt/app/libz.so.1", Body: library}, {Path: "/opt/link.so", Hardlink: "/opt/app/libz.so.1"},
+		{Path: "/opt/app/else.so", Body: strings.Repeat("ocde", 500)}, {Path: "/opt/app/small", Body: "same"},
+	}))
+	want := [][]string{{"/opt/app/libz.so.1", "/opt/link.so", "/usr/lib/libz.so.1"}}
+	if !reflect.DeepEqual(c.HardLinks, want) {
+		t.Errorf("groups %q, want %q", c.HardLinks, want)
+	}
+	if c.Incomplete != "" {
+		t.Errorf("incomplete: %s", c.Incomplete)
+	}
+}
+
 // Whiteouts remove files from a package; a whiteout in the lowest layer is no file.
 func TestWhiteouts(t *testing.T) {
 	base := append([]it.File{

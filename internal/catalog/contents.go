@@ -19,9 +19,8 @@ var errNoFile = errors.New("no such file")
 // contents reads files out of the image.
 type contents struct{ resolver file.Resolver }
 
-// read gives a file's contents, errNoFile where there is none, and another
-// error for one that cannot be read or is larger than limit.
-func (c contents) read(p string, limit int64) ([]byte, error) {
+// open opens a file; the error is errNoFile where there is none.
+func (c contents) open(p string) (io.ReadCloser, error) {
 	found, err := c.resolver.FilesByPath(p)
 	if err != nil {
 		return nil, err
@@ -29,7 +28,13 @@ func (c contents) read(p string, limit int64) ([]byte, error) {
 	if len(found) == 0 {
 		return nil, errNoFile
 	}
-	r, err := c.resolver.FileContentsByLocation(found[0])
+	return c.resolver.FileContentsByLocation(found[0])
+}
+
+// read gives a file's contents, errNoFile where there is none, and another
+// error for one that cannot be read or is larger than limit.
+func (c contents) read(p string, limit int64) ([]byte, error) {
+	r, err := c.open(p)
 	if err != nil {
 		return nil, err
 	}

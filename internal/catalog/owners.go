@@ -58,8 +58,8 @@ func plain(p string) bool {
 	return utf8.ValidString(p) && !strings.ContainsRune(p, utf8.RuneError)
 }
 
-// packages lists all packages with their files, sorted, and the groups of hard
-// links that touch a listed file.
+// packages lists all packages with their files, sorted, and the groups of paths
+// that stand for one listed file.
 func (o *owners) packages(ctx context.Context) ([]inventory.Package, [][]string) {
 	all := o.model.Artifacts.Packages.Sorted()
 	if len(all) > o.lim.packages {
@@ -84,7 +84,7 @@ func (o *owners) packages(ctx context.Context) ([]inventory.Package, [][]string)
 		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Version, b.Version),
 			cmp.Compare(a.Type, b.Type), cmp.Compare(a.Location, b.Location), cmp.Compare(a.ID, b.ID))
 	})
-	return out, o.hardLinks(out)
+	return out, o.sameFiles(ctx, out)
 }
 
 // one describes a single package.
@@ -187,27 +187,6 @@ func (o *owners) located(l file.Location) (string, bool) {
 		return f, true
 	}
 	return o.tree.file(l.RealPath)
-}
-
-// hardLinks gives the groups of hard links that touch a package's file.
-func (o *owners) hardLinks(packages []inventory.Package) [][]string {
-	if len(o.tree.links) == 0 {
-		return nil
-	}
-	seen := map[string]bool{}
-	var out [][]string
-	for _, p := range packages {
-		for _, f := range p.Files {
-			group := o.tree.links[f]
-			if len(group) == 0 || seen[group[0]] {
-				continue
-			}
-			seen[group[0]] = true
-			out = append(out, slices.DeleteFunc(slices.Clone(group), func(p string) bool { return !plain(p) }))
-		}
-	}
-	slices.SortFunc(out, func(a, b []string) int { return cmp.Compare(a[0], b[0]) })
-	return out
 }
 
 // sourceOf gives the source package of a distribution's binary package.

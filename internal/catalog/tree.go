@@ -31,6 +31,7 @@ const (
 type node struct {
 	kind   kind
 	target string // of a symbolic link
+	size   int64  // of a regular file, in bytes; 0 for a hard link to one
 }
 
 // tree is the file system that a container of the image sees, by real path.
@@ -85,8 +86,13 @@ func newTree(img *image.Image) *tree {
 			if f.Reference == nil {
 				break
 			}
-			if e, err := img.FileCatalog.Get(*f.Reference); err == nil && e.Type != stereofile.TypeRegular {
+			e, err := img.FileCatalog.Get(*f.Reference)
+			switch {
+			case err != nil:
+			case e.Type != stereofile.TypeRegular:
 				t.nodes[p] = node{kind: kindSpecial}
+			case e.FileInfo != nil:
+				t.nodes[p] = node{kind: kindFile, size: e.Size()}
 			}
 		}
 		if p != "/" {

@@ -11,7 +11,8 @@ type Inventory struct {
 	Distro   string    `json:"distro,omitempty"`
 	Packages []Package `json:"packages"`
 	Findings []Finding `json:"findings"`
-	// HardLinks are groups of image paths that share one inode.
+	// HardLinks are groups of image paths that stand for one file of a package:
+	// paths of one inode, and copies with the same contents that no package owns.
 	HardLinks [][]string `json:"hard_links,omitempty"`
 	// Incomplete says why the list of packages cannot be trusted to be whole
 	// (a cataloguer failed, a limit was met); empty when it can.
