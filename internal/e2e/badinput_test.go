@@ -51,6 +51,9 @@ func TestBadInput(t *testing.T) {
 		{"corrupt database", []string{"--vulnerability-db", write("db.tar.zst", "no database"), layout}, nil, 3, []string{"database", "hint:"}},
 		{"empty database", []string{"--vulnerability-db", write("empty.tar.zst", ""), layout}, nil, 3, []string{"database", "hint:"}},
 		{"no Docker", []string{layout}, []string{"DOCKER_HOST=unix://" + filepath.Join(dir, "no.sock")}, 5, []string{"Docker", "hint:"}},
+		{"no temporary folder", []string{layout}, []string{"TMPDIR=" + filepath.Join(dir, "none")}, 5, []string{"temporary directory", "hint:"}},
+		{"no way to the probes", []string{"--network", "none", "--http-probe", "/", layout}, nil, 3, []string{"http-probe", "network", "hint:"}},
+		{"engine of a later version", []string{"--engine", "kubescape", layout}, nil, 3, []string{"kubescape", "hint:"}},
 		{"output directory is a file", []string{"--output-dir", readOnly, layout}, nil, 3, []string{"output directory", "hint:"}},
 		{"program that is not there", []string{"--command", "/no/such/program", layout}, nil, 5, []string{"/no/such/program"}},
 	} {
@@ -84,6 +87,23 @@ func TestBadInput(t *testing.T) {
 				t.Errorf("left behind on the engine:\n%s\nbefore:\n%s", after, before)
 			}
 		})
+	}
+}
+
+// Every command says what it does and takes; one without arguments refuses
+// them.
+func TestHelp(t *testing.T) {
+	for _, name := range []string{"run", "replay", "doctor", "cleanup", "version"} {
+		for _, flag := range []string{"--help", "-h"} {
+			if out := vexxyEnv(t, nil, name, flag); out.code != 0 || !strings.HasPrefix(out.stdout, "vexxy "+name) || out.stderr != "" {
+				t.Errorf("%s %s: exit code %d\n%s%s", name, flag, out.code, out.stdout, out.stderr)
+			}
+		}
+	}
+	for _, name := range []string{"doctor", "cleanup", "version"} {
+		if out := vexxyEnv(t, nil, name, "more"); out.code != 3 || !strings.Contains(out.stderr, "no arguments") {
+			t.Errorf("%s more: exit code %d\n%s", name, out.code, out.stderr)
+		}
 	}
 }
 

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/vexxy/action/internal/report"
@@ -53,7 +55,7 @@ func TestSeveralImages(t *testing.T) {
 
 // An image that was never pushed is analysed too, from each local source.
 func TestLocalSources(t *testing.T) {
-	for _, ref := range []string{"oci-dir:" + fixture(t, "exit0"), "docker-archive:" + archive(t, "exit0")} {
+	for _, ref := range []string{"oci-dir:" + fixture(t, "exit0"), "docker-archive:" + archive(t, "exit0"), "docker-daemon:" + loaded(t, "exit0")} {
 		out := analyse(t, ref)
 		if out.code != 0 || out.result.Summary.NotAffected == 0 {
 			t.Errorf("%s: verdict %s, exit code %d, %d not affected\n%s", ref, out.result.Verdict, out.code, out.result.Summary.NotAffected, out.stderr)
@@ -70,6 +72,19 @@ func TestLocalSources(t *testing.T) {
 		}
 		out.consumed(t)
 	}
+}
+
+// loaded puts a fixture into the local engine, for the time of the test, and
+// gives its name there.
+func loaded(t *testing.T, image string) string {
+	t.Helper()
+	out, err := exec.Command("docker", "load", "--quiet", "--input", archive(t, image)).CombinedOutput()
+	name, ok := strings.CutPrefix(strings.TrimSpace(string(out)), "Loaded image: ")
+	if err != nil || !ok {
+		t.Fatalf("loading %s: %v: %s", image, err, out)
+	}
+	t.Cleanup(func() { exec.Command("docker", "image", "rm", name).Run() })
+	return name
 }
 
 // The gate fails on what was reached, by the policy's counts, and only then.
