@@ -40,22 +40,40 @@ type ImageOutcome struct {
 	Image report.Image
 }
 
-// begin makes the folders and puts a result in each that says "error": until
-// the run is done there is no other. Documents of an earlier run go.
+// begin makes the folders and puts a result in each that says "error", and over
+// all of them: until the run is done there is no other. Documents of an earlier
+// run go.
 func begin(p Plan, out *Outcome) error {
-	for i := range out.Images {
-		image := &out.Images[i]
-		if err := MakeDir(image.Dir); err != nil {
+	if len(out.Images) > 1 { // first: an image's folder may have the name of a document
+		if err := clearDir(p.OutputDir); err != nil {
 			return err
 		}
-		for _, name := range []string{VEXFile, SummaryFile, "sbom.spdx.json", "sbom.cdx.json", "sbom.runtime.spdx.json", "sbom.runtime.cdx.json", "record"} {
-			if err := os.RemoveAll(filepath.Join(image.Dir, name)); err != nil {
-				return fault.New(fault.Usage, "name another directory with --output-dir", "clearing output directory: %w", err)
-			}
+		if err := out.writeOverall(p); err != nil {
+			return err
+		}
+	}
+	for i := range out.Images {
+		image := &out.Images[i]
+		if err := clearDir(image.Dir); err != nil {
+			return err
 		}
 		image.Code, image.Causes = fault.Internal, []string{"the run is not finished"}
 		if err := image.writeFailure(p); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// clearDir makes an output directory and takes an earlier run's documents out
+// of it.
+func clearDir(dir string) error {
+	if err := MakeDir(dir); err != nil {
+		return err
+	}
+	for _, name := range []string{VEXFile, SummaryFile, ResultFile, "sbom.spdx.json", "sbom.cdx.json", "sbom.runtime.spdx.json", "sbom.runtime.cdx.json", "record"} {
+		if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {
+			return fault.New(fault.Usage, "name another directory with --output-dir", "clearing output directory: %w", err)
 		}
 	}
 	return nil
@@ -113,6 +131,11 @@ func finish(ctx context.Context, p Plan, out *Outcome, err error) error {
 	if len(out.Images) == 1 {
 		return nil
 	}
+	return out.writeOverall(p)
+}
+
+// writeOverall writes the result and the summary over several images.
+func (out *Outcome) writeOverall(p Plan) error {
 	overall := out.report(p)
 	data, err := report.Overall(overall)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/vexxy/action/internal/fault"
 	"github.com/vexxy/action/internal/gate"
 	"github.com/vexxy/action/internal/record"
 	"github.com/vexxy/action/internal/source"
@@ -45,7 +46,7 @@ type Plan struct {
 // documents. It goes on with the next image when one fails; the outcome says
 // what became of each. Only what ends all of them is an error.
 func Run(ctx context.Context, p Plan) (Outcome, error) {
-	out := Outcome{ID: p.ID, StartedAt: p.StartedAt}
+	out := Outcome{ID: p.ID, StartedAt: p.StartedAt, Verdict: gate.VerdictError, Code: fault.Internal}
 	for i, dir := range folders(p.OutputDir, p.Images) {
 		out.Images = append(out.Images, ImageOutcome{Requested: p.Images[i], Dir: dir, Verdict: gate.VerdictError})
 	}
@@ -60,7 +61,8 @@ func Run(ctx context.Context, p Plan) (Outcome, error) {
 		}
 	}()
 	if err != nil {
-		return out, finish(ctx, p, &out, err)
+		err = finish(ctx, p, &out, err) // before out is read: its code would be the first one
+		return out, err
 	}
 	for i := range out.Images {
 		if ctx.Err() != nil {
@@ -68,7 +70,8 @@ func Run(ctx context.Context, p Plan) (Outcome, error) {
 		}
 		out.Images[i].settle(ctx, p.image(ctx, images[i], &out.Images[i]))
 	}
-	return out, finish(ctx, p, &out, context.Cause(ctx))
+	err = finish(ctx, p, &out, context.Cause(ctx))
+	return out, err
 }
 
 // resolveAndPrepare fixes all images to digests while the engine gets ready.

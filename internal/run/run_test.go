@@ -137,6 +137,43 @@ func TestNothingStale(t *testing.T) {
 	}
 }
 
+// The result over several images is an error too until all are done, and the
+// documents that one image alone had left there go.
+func TestNothingStaleOverall(t *testing.T) {
+	p := plan(t, &engine{}, "one")
+	if _, err := Run(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	p.Images = []string{"a", "b"}
+	p.Engine = watcher{&engine{t: t}, func() {
+		if w := result(t, p.OutputDir); w.Verdict != "error" || w.ExitCode != 1 {
+			t.Errorf("result during the run is %+v", w)
+		}
+		for _, name := range []string{VEXFile, "sbom.spdx.json", "record"} {
+			if _, err := os.Stat(filepath.Join(p.OutputDir, name)); !errors.Is(err, os.ErrNotExist) {
+				t.Errorf("%s of the earlier run is still there", name)
+			}
+		}
+	}}
+	if out, err := Run(t.Context(), p); err != nil || out.Code != fault.Pass {
+		t.Fatalf("code %d, %v", out.Code, err)
+	}
+	if w := result(t, p.OutputDir); w.Verdict != "pass" {
+		t.Errorf("result is %+v", w)
+	}
+}
+
+// watcher looks around while an image is watched.
+type watcher struct {
+	*engine
+	look func()
+}
+
+func (w watcher) Observe(ctx context.Context, img source.Image) (record.Record, error) {
+	w.look()
+	return w.engine.Observe(ctx, img)
+}
+
 // A cancelled run says so for every image that has no judgement.
 func TestCancelledRun(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
