@@ -71,15 +71,17 @@ func (p Plan) Declared() bool {
 // Run puts the workload to use in each way that the plan names: probes first,
 // then the command in the workload, then the test command. A failure does not
 // keep the next from running; all are in the result. The error is the
-// context's cause when the run was cut short.
+// context's cause when the run was cut short; what was not begun then is in the
+// result as failed, so that half an exercise never counts as one.
 func (p Plan) Run(ctx context.Context, t Target) ([]evidence.Exercise, error) {
 	var done []evidence.Exercise
 	add := func(kind, what string, f func(context.Context) (bool, string)) {
-		if ctx.Err() != nil {
-			return
-		}
 		e := evidence.Exercise{Kind: kind, What: p.redact(what), Start: time.Now().UTC()}
-		e.Passed, e.Outcome = f(ctx)
+		if cause := context.Cause(ctx); cause != nil {
+			e.Outcome = "not begun: " + cause.Error()
+		} else {
+			e.Passed, e.Outcome = f(ctx)
+		}
 		e.Outcome = p.redact(e.Outcome)
 		e.End = time.Now().UTC()
 		done = append(done, e)

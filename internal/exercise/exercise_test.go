@@ -158,13 +158,26 @@ func stateOf(pid int) string {
 	return fields[0]
 }
 
-// A cancelled run is no failed exercise: the cause comes back.
+// What a cancelled run did not begin is in the result as failed, and the cause
+// comes back: one probe of two that was answered is not the exercise.
 func TestCancelled(t *testing.T) {
 	cause := errors.New("enough")
 	ctx, cancel := context.WithCancelCause(t.Context())
-	cancel(cause)
-	if done, err := (Plan{HTTPProbe: []string{"/"}}).Run(ctx, place{}); !errors.Is(err, cause) || len(done) != 0 {
-		t.Errorf("%d exercises, %v", len(done), err)
+	target := serve(t, func(http.ResponseWriter, *http.Request) {})
+	target.exec = func([]string) (int, string, error) {
+		cancel(cause)
+		return 0, "", nil
+	}
+	plan := Plan{HTTPProbe: []string{"/"}, ExecCommand: []string{"true"}, TestCommand: "true"}
+	done, err := plan.Run(ctx, target)
+	if !errors.Is(err, cause) || len(done) != 3 {
+		t.Fatalf("%d exercises, %v", len(done), err)
+	}
+	if !done[0].Passed || !done[1].Passed || done[2].Passed || done[2].Outcome != "not begun: enough" {
+		t.Errorf("exercises %+v", done)
+	}
+	if done, err := plan.Run(ctx, target); !errors.Is(err, cause) || len(done) != 3 || done[0].Passed {
+		t.Errorf("exercises %+v, %v", done, err)
 	}
 }
 

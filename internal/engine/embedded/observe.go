@@ -2,6 +2,8 @@ package embedded
 
 import (
 	"context"
+	"fmt"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -12,6 +14,9 @@ import (
 	"github.com/vexxy/action/internal/sensor"
 	"github.com/vexxy/action/internal/source"
 )
+
+// abandonTimeout bounds the wait for a sensor whose answer nobody wants.
+const abandonTimeout = 2 * time.Second
 
 // Prepare reaches the Docker engine and checks that the sensor can run here.
 func (e *Engine) Prepare(ctx context.Context) error {
@@ -82,7 +87,12 @@ func (e *Engine) watch(ctx context.Context, img source.Image, seen *tracker) (ev
 	w := &window{engine: e, seen: seen}
 	defer func() {
 		if w.sensor != nil {
-			w.sensor.Stop(context.WithoutCancel(ctx)) // its answer was taken, or is of no use any more
+			// Its answer was taken, or is of no use any more: what runs must
+			// be taken away soon, whether the helper answers or not.
+			stopping, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), abandonTimeout,
+				fmt.Errorf("the sensor did not end within %s", abandonTimeout))
+			defer cancel()
+			w.sensor.Stop(stopping)
 		}
 	}()
 	done := e.progress.Step("prepare container")
