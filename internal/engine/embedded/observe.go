@@ -3,6 +3,7 @@ package embedded
 import (
 	"context"
 	"fmt"
+	"runtime/debug"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -55,8 +56,15 @@ func (e *Engine) Observe(ctx context.Context, img source.Image) (record.Record, 
 	return rec, err
 }
 
-// takeInventory reads the image's packages and matches them.
-func (e *Engine) takeInventory(ctx context.Context, img source.Image, seen *tracker) (inventory.Inventory, []byte, error) {
+// takeInventory reads the image's packages and matches them. What the readers
+// of hostile files panic over is an error: a panic here would end the program
+// with the code of a failed gate and leave the container behind.
+func (e *Engine) takeInventory(ctx context.Context, img source.Image, seen *tracker) (_ inventory.Inventory, _ []byte, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("reading the image's packages: panic: %v\n%s", p, debug.Stack())
+		}
+	}()
 	tmp, remove, err := catalog.TempDir(e.options.TempDir)
 	if err != nil {
 		return inventory.Inventory{}, nil, err
