@@ -220,7 +220,11 @@ func (p *Progress) clear() {
 func (p *Progress) progress() string {
 	gone := time.Since(p.window)
 	left := max(0, p.total-gone)
-	return fmt.Sprintf("%s, at most %s left, %d files and %d packages seen", short(gone), short(left), p.files, p.packages)
+	seen := fmt.Sprintf("%d files", p.files)
+	if p.packages > 0 { // none while the packages are still being read
+		seen += fmt.Sprintf(" and %d packages", p.packages)
+	}
+	return fmt.Sprintf("%s, at most %s left, %s seen", short(gone), short(left), seen)
 }
 
 func (p *Progress) width() int {
