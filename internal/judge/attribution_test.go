@@ -133,6 +133,10 @@ func TestFromFileToPackage(t *testing.T) {
 			at(r, "/opt/a/COPYING", evidence.Open)
 			at(r, "/var/lib/dpkg/status", evidence.Open)
 		}, judge.NotAffected, judge.ReasonNotObserved},
+		{"code among the documentation read", deb("a", "", "/usr/bin/a", "/usr/share/doc/a/examples/x.py"), func(r *record.Record) {
+			at(r, "/usr/share/doc/a/examples/x.py", evidence.Open)
+		}, judge.Affected, judge.ReasonObserved},
+		{"documentation with code, nothing else", deb("a", "", "/usr/share/doc/a/examples/x.py"), func(*record.Record) {}, judge.UnderInvestigation, judge.ReasonNoFiles},
 		{"code among the documentation executed", deb("a", "", "/usr/bin/a", "/usr/share/doc/a/examples/x"), func(r *record.Record) {
 			at(r, "/usr/share/doc/a/examples/x", evidence.Exec)
 		}, judge.Affected, judge.ReasonObserved},

@@ -29,6 +29,15 @@ var metadataDirs = [...]string{
 	"/usr/local/share/doc/", "/usr/local/share/man/",
 }
 
+// interpreted are the endings of code that is used by opening it. An example or
+// a contributed script among the documentation is no reason to clear a package,
+// but opening it is use.
+var interpreted = map[string]bool{
+	".py": true, ".pyc": true, ".pl": true, ".pm": true, ".rb": true, ".js": true, ".mjs": true,
+	".cjs": true, ".php": true, ".sh": true, ".bash": true, ".lua": true, ".tcl": true, ".jar": true,
+	".so": true, ".sql": true, ".awk": true, ".el": true, ".r": true, ".R": true,
+}
+
 // licences are the names of licence texts, with or without an ending.
 var licences = map[string]bool{
 	"LICENSE": true, "LICENCE": true, "COPYING": true, "COPYRIGHT": true,
@@ -62,6 +71,9 @@ var descriptors = map[string]bool{
 func classify(p string) class {
 	for _, dir := range metadataDirs {
 		if strings.HasPrefix(p, dir) {
+			if interpreted[path.Ext(p)] {
+				return descriptor
+			}
 			return metadata
 		}
 	}
