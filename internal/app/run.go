@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -58,6 +59,10 @@ func runCommand(ctx context.Context, s Streams, args []string) (fault.Code, erro
 	if err := run.MakeDir(cfg.OutputDir); err != nil {
 		return fault.Usage, err
 	}
+	// An earlier run's result must not stand for this one, wherever it fails.
+	if err := os.RemoveAll(filepath.Join(cfg.OutputDir, run.ResultFile)); err != nil {
+		return fault.Usage, fault.New(fault.Usage, "name another directory with --output-dir", "clearing output directory: %w", err)
+	}
 	j, err := journal.Open(cfg.OutputDir, id, journal.StateDir(lookup(s.Environ)))
 	if err != nil {
 		return fault.Infra, err
@@ -85,7 +90,11 @@ func observe(ctx context.Context, s Streams, cfg config.Config, id string, start
 	if err != nil {
 		return failed, fault.New(fault.Infra, "check the space and the rights of the temporary directory", "making temporary directory: %w", err)
 	}
-	defer os.RemoveAll(tmp)
+	defer func() {
+		if err := os.RemoveAll(tmp); err == nil {
+			j.Removed(journal.Directory, tmp)
+		}
+	}()
 	if err := j.Created(journal.Directory, tmp); err != nil {
 		return failed, err
 	}
@@ -101,6 +110,7 @@ func observe(ctx context.Context, s Streams, cfg config.Config, id string, start
 	db := openDatabase(ctx, cfg, timeline)
 	defer db.close()
 	engine := embedded.New(engineOptions(s, cfg, id, tmp, helper), timeline, j, db.matcher)
+	defer undo(ctx, engine, timeline) // also on a panic
 
 	// The images may be asked for from the local engine too; without one the
 	// run fails in Prepare, with the engine's own words.
@@ -109,7 +119,7 @@ func observe(ctx context.Context, s Streams, cfg config.Config, id string, start
 		defer docker.Close()
 		daemon = embedded.Daemon{Docker: docker}
 	}
-	out, err := run.Run(ctx, run.Plan{
+	return run.Run(ctx, run.Plan{
 		ID: id, Version: Version(), Images: cfg.Images,
 		Settings: cfg.Settings(), Policy: cfg.Policy(), OutputDir: cfg.OutputDir, StartedAt: started,
 		Resolve: func(ctx context.Context, ref string) (source.Image, error) {
@@ -119,23 +129,23 @@ func observe(ctx context.Context, s Streams, cfg config.Config, id string, start
 		},
 		Engine: engine, Timeline: timeline,
 	})
+}
 
+// undo takes back what the engine made. What cannot be taken back in time is
+// told; the judgement stands, and the journal knows what is left.
+func undo(ctx context.Context, engine *embedded.Engine, timeline *run.Timeline) {
 	limit := cleanupTimeout
 	if ctx.Err() != nil {
 		limit = cancelTimeout
 	}
-	undo, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), limit, fmt.Errorf("not done after %s", limit))
+	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), limit, fmt.Errorf("not done after %s", limit))
 	defer cancel()
 	done := timeline.Step("clean up")
-	cerr := engine.Close(undo)
-	done(cerr)
-	if cerr != nil { // the judgement stands; the journal knows what is left
-		timeline.Note("run `vexxy cleanup`, something is left: " + cerr.Error())
+	err := engine.Close(ctx)
+	done(err)
+	if err != nil {
+		timeline.Note("run `vexxy cleanup`, something is left: " + err.Error())
 	}
-	if rerr := os.RemoveAll(tmp); rerr == nil {
-		j.Removed(journal.Directory, tmp)
-	}
-	return out, err
 }
 
 // engineOptions translates the inputs for the embedded engine.

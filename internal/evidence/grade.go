@@ -7,11 +7,12 @@ package evidence
 //	ready by               test or exec command   HTTP probes   no exercise
 //	input, healthcheck     high                   medium        low
 //	ports                  medium                 medium        low
-//	job (ended with 0)     high                   medium        medium
+//	job (ended with 0)     high                   medium        low
 //	running                low                    low           low
 //
-// A job that ran to its end is its own exercise; a service that merely stayed
-// up for the window has shown little. Exercises that did not pass make the
+// A service that merely stayed up for the window has shown little, and so has a
+// program that ended with 0 for want of work: without an exercise neither says
+// that it was used as it is meant to be. Exercises that did not pass make the
 // evidence insufficient (E5).
 func Grade(e Evidence, checks []Check) Confidence {
 	if !Sufficient(checks) {
@@ -32,7 +33,7 @@ func Grade(e Evidence, checks []Check) Confidence {
 	switch {
 	case strong && command:
 		return ConfidenceHigh
-	case job, strong && probe:
+	case strong && probe:
 		return ConfidenceMedium
 	case e.Workload.ReadyBy == ReadyPorts && (command || probe):
 		return ConfidenceMedium

@@ -29,7 +29,7 @@ func TestGrade(t *testing.T) {
 		{evidence.ReadyPorts, nil, evidence.ConfidenceLow},
 		{evidence.ReadyJob, command, evidence.ConfidenceHigh},
 		{evidence.ReadyJob, probe, evidence.ConfidenceMedium},
-		{evidence.ReadyJob, nil, evidence.ConfidenceMedium},
+		{evidence.ReadyJob, nil, evidence.ConfidenceLow},
 		{evidence.ReadyRunning, command, evidence.ConfidenceLow},
 		{evidence.ReadyRunning, probe, evidence.ConfidenceLow},
 		{evidence.ReadyRunning, nil, evidence.ConfidenceLow},

@@ -168,7 +168,11 @@ func (d *draft) gatherFacts() {
 func (c *court) fixed(d *draft) bool {
 	for _, f := range d.findings {
 		p := c.record.Inventory.Packages[c.byID[f.PackageID]]
-		if f.FixState != "fixed" || p.Version == "" || !slices.Contains(f.FixVersions, p.Version) {
+		version := p.Version // a distribution fixes sources: it is their version that counts
+		if p.Source != nil && p.Source.Version != "" {
+			version = p.Source.Version
+		}
+		if f.FixState != "fixed" || version == "" || !slices.Contains(f.FixVersions, version) {
 			return false
 		}
 	}
@@ -180,7 +184,10 @@ func (c *court) sight(d *draft) {
 	if d.exhibit < 0 || d.Status == NotAffected || d.Status == Fixed {
 		return
 	}
-	d.Seen = c.sighting(c.exhibits[d.exhibit].use)
+	x := &c.exhibits[d.exhibit]
+	if d.Seen = c.sighting(x.use); d.Seen != nil && x.sister >= 0 {
+		d.Seen.Package = c.record.Inventory.Packages[x.sister].Name
+	}
 	if key, ok := c.sourceOf(d.exhibit); ok && d.Status == Affected {
 		if s := c.sources[key]; s.packages > 1 && s.used >= 0 {
 			d.source = c.sighting(c.exhibits[s.used].use)

@@ -104,6 +104,9 @@ type Assessment struct {
 
 // Sighting is the use of one file of a package.
 type Sighting struct {
+	// Package names the package that owns the file, where it is not the
+	// assessed one but another of the same source.
+	Package string          `json:"package,omitempty"`
 	Path    string          `json:"path"`
 	Kinds   []evidence.Kind `json:"kinds"`
 	Process string          `json:"process"`

@@ -163,6 +163,18 @@ func TestFixedNeedsEveryFindingToSaySo(t *testing.T) {
 			t.Errorf("%s: %s, want %s", row.name, a.Status, row.want)
 		}
 	}
+
+	// A binary package that happens to bear the fixed version of a source that
+	// it was not built from is not fixed.
+	lagging := judgetest.Deb("a", "", "/usr/bin/a")
+	lagging.Source = &inventory.Source{Name: "a-source", Version: "0.1"}
+	r := judgetest.Good()
+	judgetest.AddPackage(&r, lagging)
+	judgetest.Observe(&r, "/usr/bin/a", evidence.Exec)
+	judgetest.AddFinding(&r, yes)
+	if a := only(t, judge.Judge(r), lagging.ID); a.Status != judge.Affected {
+		t.Errorf("another source version: %s, want affected", a.Status)
+	}
 }
 
 func TestSummaryCountsByWorstStatus(t *testing.T) {

@@ -206,6 +206,9 @@ func sighting(s *judge.Sighting) string {
 	if s.Files > 1 {
 		text += ", and " + count(s.Files-1, "more file", "more files")
 	}
+	if s.Package != "" {
+		text += ", of " + foreign.Text(s.Package).Code(60) + " from the same source"
+	}
 	return text
 }
 

@@ -134,7 +134,11 @@ func (t *table) affected(j judge.Judgement) {
 		}
 		t.line("  %-10s %-18s %s, %s", short(a.Severity), foreign.Text(a.Vulnerability).Terminal(24), name, fixed)
 		if a.Seen != nil {
-			t.line("  %-10s %s by %s in %s", "", foreign.Text(a.Seen.Path).Terminal(t.width-40), foreign.Text(a.Seen.Process).Terminal(15), foreign.Text(a.Seen.Phase).Terminal(10))
+			owner := ""
+			if a.Seen.Package != "" {
+				owner = ", of " + foreign.Text(a.Seen.Package).Terminal(24)
+			}
+			t.line("  %-10s %s by %s in %s%s", "", foreign.Text(a.Seen.Path).Terminal(t.width-40-len(owner)), foreign.Text(a.Seen.Process).Terminal(15), foreign.Text(a.Seen.Phase).Terminal(10), owner)
 		}
 	}
 }

@@ -94,10 +94,19 @@ func (e *Engine) create(ctx context.Context, ref string, img source.Image) (*wor
 // run's cancellation by a short grace: the engine carries out a request that
 // nobody waits for any more, and what is made after the cleanup stays.
 func uncut(ctx context.Context) (context.Context, context.CancelFunc) {
-	making, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), makingTimeout,
+	making, cancel := context.WithTimeoutCause(ctx, makingTimeout,
 		fmt.Errorf("the Docker engine did not answer within %s", makingTimeout))
-	stop := context.AfterFunc(ctx, func() { time.AfterFunc(makingGrace, cancel) })
-	return making, func() { stop(); cancel() }
+	lingers, end := lingering(making)
+	return lingers, func() { end(); cancel() }
+}
+
+// lingering gives a context that ends a short grace after ctx.
+func lingering(ctx context.Context) (context.Context, context.CancelFunc) {
+	lingers, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		time.AfterFunc(makingGrace, func() { cancel(context.Cause(ctx)) })
+	})
+	return lingers, func() { stop(); cancel(nil) }
 }
 
 // ports joins the declared ports with the TCP ports that the image exposes,

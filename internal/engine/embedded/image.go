@@ -103,7 +103,8 @@ func (e *Engine) load(ctx context.Context, img source.Image) (string, error) {
 	// A cut archive is not loaded; a whole one is, whether we wait or not.
 	stop := context.AfterFunc(ctx, func() { w.CloseWithError(context.Cause(ctx)) })
 	defer stop()
-	loading := context.WithoutCancel(ctx)
+	loading, done := lingering(ctx)
+	defer done()
 	resp, err := e.docker.ImageLoad(loading, r, client.ImageLoadWithQuiet(true))
 	if err != nil {
 		return "", infra(err, "loading image %s", img.Requested)
