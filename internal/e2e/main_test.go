@@ -9,6 +9,8 @@ import (
 	"log"
 	"net/http/httptest"
 	"os"
+	"os/exec"
+	"strings"
 	"testing"
 
 	"github.com/google/go-containerregistry/pkg/registry"
@@ -33,6 +35,12 @@ func TestMain(m *testing.M) {
 	bed.registry = server.Listener.Addr().String()
 	code := m.Run()
 	server.Close()
+	if out, err := exec.Command("docker", "image", "ls", "-q", "--filter", "reference="+bed.registry+"/fixtures/*").Output(); err == nil && len(out) > 0 {
+		args := append([]string{"image", "rm", "-f"}, strings.Fields(string(out))...)
+		if out, err := exec.Command("docker", args...).CombinedOutput(); err != nil {
+			fmt.Fprintf(os.Stderr, "removing the fixtures' images: %v: %s\n", err, out)
+		}
+	}
 	os.Exit(code)
 }
 

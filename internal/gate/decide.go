@@ -34,13 +34,22 @@ type Decision struct {
 //
 // With insufficient evidence the verdict is inconclusive whatever the numbers
 // say, and the numbers are those of all findings, so that a workload which
-// spoils its evidence gains nothing. WarnOnInconclusive and WarnOnly change
-// the code and never the verdict.
+// spoils its evidence gains nothing. With sufficient evidence what is affected
+// decides over pass and fail; a limit that only holds as long as nothing under
+// investigation turns out to be affected is not known to hold, and the verdict
+// is inconclusive. WarnOnInconclusive and WarnOnly change the code and never
+// the verdict.
 func Decide(p Policy, j judge.Judgement) Decision {
 	sufficient := j.Sufficient && evidence.Sufficient(j.Checks)
 	d := Decision{Causes: []string{}}
-	d.Counts, d.Counted = p.count(j.Assessments, sufficient)
-	exceeded := p.exceeded(d, sufficient)
+	d.Counts, d.Counted = p.count(j.Assessments, judge.Affected)
+	what := "affected vulnerabilities"
+	if !sufficient {
+		what = "vulnerabilities not cleared"
+		d.Counts, d.Counted = p.count(j.Assessments, judge.Affected, judge.UnderInvestigation, judge.NotAffected)
+	}
+	exceeded := p.exceeded(d.Counts, d.Counted, what)
+	open := p.exceeded(p.withOpen(j.Assessments))
 	switch {
 	case !sufficient:
 		d.Verdict, d.Code = VerdictInconclusive, fault.Inconclusive
@@ -53,6 +62,11 @@ func Decide(p Policy, j judge.Judgement) Decision {
 		if p.WarnOnly {
 			d.Code = fault.Pass
 		}
+	case len(open) > 0:
+		d.Verdict, d.Code, exceeded = VerdictInconclusive, fault.Inconclusive, open
+		if p.WarnOnInconclusive {
+			d.Code = fault.Pass
+		}
 	default:
 		d.Verdict, d.Code = VerdictPass, fault.Pass
 	}
@@ -60,8 +74,15 @@ func Decide(p Policy, j judge.Judgement) Decision {
 	return d
 }
 
-// count counts vulnerabilities by severity, and those that Max is about.
-func (p Policy) count(assessments []judge.Assessment, sufficient bool) (map[inventory.Severity]int, int) {
+// withOpen counts what is affected or may yet be.
+func (p Policy) withOpen(assessments []judge.Assessment) (map[inventory.Severity]int, int, string) {
+	counts, counted := p.count(assessments, judge.Affected, judge.UnderInvestigation)
+	return counts, counted, "vulnerabilities affected or under investigation"
+}
+
+// count counts vulnerabilities of the given statuses by severity, and those
+// that Max is about.
+func (p Policy) count(assessments []judge.Assessment, statuses ...judge.Status) (map[inventory.Severity]int, int) {
 	type entry struct {
 		vulnerability string
 		rank          int
@@ -70,7 +91,7 @@ func (p Policy) count(assessments []judge.Assessment, sufficient bool) (map[inve
 	for i := range assessments {
 		a := &assessments[i]
 		switch {
-		case a.Status == judge.Fixed, sufficient && a.Status != judge.Affected:
+		case !slices.Contains(statuses, a.Status):
 			continue
 		case p.OnlyFixed && len(a.FixVersions) == 0 && a.FixState != "fixed":
 			continue
@@ -106,24 +127,20 @@ func (p Policy) counts(s inventory.Severity) bool {
 	return lowest < 0 || severityRank(s) <= lowest
 }
 
-// exceeded says which limits are exceeded.
-func (p Policy) exceeded(d Decision, sufficient bool) []string {
-	what := "affected vulnerabilities"
-	if !sufficient {
-		what = "vulnerabilities not cleared"
-	}
+// exceeded says which limits the counts exceed; what names the things counted.
+func (p Policy) exceeded(counts map[inventory.Severity]int, counted int, what string) []string {
 	var causes []string
-	if p.Max != Unlimited && d.Counted > max(p.Max, 0) {
+	if p.Max != Unlimited && counted > max(p.Max, 0) {
 		floor := ""
 		if slices.Contains(inventory.Severities, p.FailOn) {
 			floor = fmt.Sprintf(" of severity %s or worse", p.FailOn)
 		}
-		causes = append(causes, fmt.Sprintf("%d %s%s, %d allowed", d.Counted, what, floor, max(p.Max, 0)))
+		causes = append(causes, fmt.Sprintf("%d %s%s, %d allowed", counted, what, floor, max(p.Max, 0)))
 	}
 	for _, s := range inventory.Severities {
 		limit, limited := p.MaxBySeverity[s]
-		if limited && limit != Unlimited && d.Counts[s] > max(limit, 0) {
-			causes = append(causes, fmt.Sprintf("%d %s of severity %s, %d allowed", d.Counts[s], what, s, max(limit, 0)))
+		if limited && limit != Unlimited && counts[s] > max(limit, 0) {
+			causes = append(causes, fmt.Sprintf("%d %s of severity %s, %d allowed", counts[s], what, s, max(limit, 0)))
 		}
 	}
 	return causes

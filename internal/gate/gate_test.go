@@ -84,7 +84,15 @@ func TestDecide(t *testing.T) {
 		counted int
 		causes  int
 	}{
-		{"nothing affected", gate.Policy{}, judgement(with(high, judge.NotAffected), with(low, judge.UnderInvestigation)), gate.VerdictPass, 0, 0, 0},
+		{"nothing affected", gate.Policy{}, judgement(with(high, judge.NotAffected), with(low, judge.Fixed)), gate.VerdictPass, 0, 0, 0},
+		{"open, and none allowed", gate.Policy{}, judgement(with(low, judge.UnderInvestigation)), gate.VerdictInconclusive, 4, 0, 1},
+		{"open, within the limit", gate.Policy{Max: 2}, judgement(high, with(low, judge.UnderInvestigation)), gate.VerdictPass, 0, 1, 0},
+		{"open, over the limit with what is affected", gate.Policy{Max: 1}, judgement(high, with(low, judge.UnderInvestigation)), gate.VerdictInconclusive, 4, 1, 1},
+		{"open below the lowest severity", gate.Policy{FailOn: inventory.High}, judgement(with(low, judge.UnderInvestigation)), gate.VerdictPass, 0, 0, 0},
+		{"open, by severity", gate.Policy{Max: unlimited, MaxBySeverity: by(inventory.High, 0)}, judgement(with(high, judge.UnderInvestigation)), gate.VerdictInconclusive, 4, 0, 1},
+		{"open, warn", gate.Policy{WarnOnInconclusive: true}, judgement(with(low, judge.UnderInvestigation)), gate.VerdictInconclusive, 0, 0, 1},
+		{"open, warn only is not enough", gate.Policy{WarnOnly: true}, judgement(with(low, judge.UnderInvestigation)), gate.VerdictInconclusive, 4, 0, 1},
+		{"affected over the limit decides before what is open", gate.Policy{}, judgement(high, with(low, judge.UnderInvestigation)), gate.VerdictFail, 2, 1, 1},
 		{"affected, none allowed", gate.Policy{}, judgement(high), gate.VerdictFail, 2, 1, 1},
 		{"as many as allowed", gate.Policy{Max: 2}, judgement(high, low), gate.VerdictPass, 0, 2, 0},
 		{"one more than allowed", gate.Policy{Max: 1}, judgement(high, low), gate.VerdictFail, 2, 2, 1},
