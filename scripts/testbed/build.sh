@@ -170,8 +170,8 @@ node() {
         "kind/manifests/default-storage.yaml=$here/node/default-storage.yaml" "${archives[@]}")
     wanted=$(key "${entries[@]}")
     if [ "$(docker image inspect -f '{{index .Config.Labels "vexxy.testbed.key"}}' "$node_image" 2> /dev/null)" = "$wanted" ]; then return; fi
-    pack -tag "$node_image" -o "$cache/node.tar" "${entries[@]}" \
-        -config "{\"Entrypoint\":[\"/usr/local/bin/entrypoint\"],\"Labels\":{\"vexxy.testbed.key\":\"$wanted\"}}"
+    pack -tag "$node_image" -o "$cache/node.tar" \
+        -config "{\"Entrypoint\":[\"/usr/local/bin/entrypoint\"],\"Labels\":{\"vexxy.testbed.key\":\"$wanted\"}}" "${entries[@]}"
     docker load -q -i "$cache/node.tar" > /dev/null
     rm "$cache/node.tar"
     made=$((made + 1))

@@ -35,15 +35,22 @@ up() {
 # An image also gets its digest beside its tag, as after a pull. By `kind load`
 # the digest would be one of import-DATE, and that name would be in the pod's
 # status, in SBOMs and in the products of VEX documents.
+load_one() {
+    local ref digest
+    docker exec -i "$name-control-plane" ctr -n k8s.io images import - < "$1" > /dev/null
+    ref=$(tar -xOf "$1" manifest.json | jq -r '.[0].RepoTags[0]')
+    digest=$(docker exec "$name-control-plane" ctr -n k8s.io images ls "name==$ref" | awk 'NR == 2 {print $3}')
+    docker exec "$name-control-plane" ctr -n k8s.io images tag --force "$ref" "${ref%:*}@$digest" > /dev/null
+    echo "loaded=$(since) $ref@$digest"
+}
+
 load() {
-    local archive ref digest
+    local archive pid pids=()
     for archive in "$@"; do
-        docker exec -i "$name-control-plane" ctr -n k8s.io images import - < "$archive" > /dev/null
-        ref=$(tar -xOf "$archive" manifest.json | jq -r '.[0].RepoTags[0]')
-        digest=$(docker exec "$name-control-plane" ctr -n k8s.io images ls "name==$ref" | awk 'NR == 2 {print $3}')
-        docker exec "$name-control-plane" ctr -n k8s.io images tag --force "$ref" "${ref%:*}@$digest" > /dev/null
-        echo "loaded=$(since) $ref@$digest"
+        load_one "$archive" &
+        pids+=($!)
     done
+    for pid in "${pids[@]}"; do wait "$pid"; done
 }
 
 install() {
