@@ -62,6 +62,9 @@ unit:
 e2e:
 	scripts/test.sh e2e
 
+# Kubernetes and Kubescape without a registry; see scripts/testbed/README.md.
+include scripts/testbed/testbed.mk
+
 # The measures of scripts/bench/README.md, one after the other.
 bench: setup build db
 	scripts/setup/packages.sh bench

@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/vexxy/action/internal/consume"
 	"github.com/vexxy/action/internal/fault"
 	"github.com/vexxy/action/internal/gate"
@@ -40,13 +42,21 @@ type Documents struct {
 // findings is an internal error and never leaves.
 func Compose(ctx context.Context, rec record.Record, policy gate.Policy) (Documents, error) {
 	j := judge.Judge(rec)
-	vex, err := statements(ctx, rec, j)
-	if err != nil {
+	var vex []byte
+	var files map[string][]byte
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() (err error) {
+		vex, err = statements(gctx, rec, j)
+		return err
+	})
+	g.Go(func() (err error) {
+		if files, err = sbom.Documents(rec, j.Observed); err != nil {
+			err = fmt.Errorf("writing SBOMs: %w", err)
+		}
+		return err
+	})
+	if err := g.Wait(); err != nil {
 		return Documents{}, err
-	}
-	files, err := sbom.Documents(rec, j.Observed)
-	if err != nil {
-		return Documents{}, fmt.Errorf("writing SBOMs: %w", err)
 	}
 	docs := Documents{
 		Image: report.Image{Record: rec, Judgement: j, Decision: gate.Decide(policy, j)},
