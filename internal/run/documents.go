@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 
@@ -89,11 +91,14 @@ func statements(ctx context.Context, rec record.Record, j judge.Judgement) ([]by
 	return vex, nil
 }
 
-// WriteTo writes the documents into dir, each whole or not at all, and the
-// result last: it is the proof that the others are there.
+// WriteTo writes the documents into dir, each whole or not at all: the OpenVEX
+// document first, as it is what is waited for, and the result last, as the
+// proof that the others are there.
 func (d Documents) WriteTo(dir string) error {
-	for name, data := range d.Files {
-		if err := writeFile(filepath.Join(dir, name), data); err != nil {
+	names := slices.Sorted(maps.Keys(d.Files))
+	slices.Reverse(names) // vex.openvex.json is the last in the alphabet
+	for _, name := range names {
+		if err := writeFile(filepath.Join(dir, name), d.Files[name]); err != nil {
 			return err
 		}
 	}
