@@ -55,6 +55,9 @@ func (w *window) fared(ctx context.Context, img source.Image) error {
 	got.Command = append(append(got.Command, o.Command...), o.Args...)
 	got.Relaxed = relaxed(o)
 	if !got.Exited {
+		if fellIll(got.ReadyBy, state.State) {
+			got.ReadyBy, got.ReadyAt = evidence.ReadyNever, time.Time{}
+		}
 		return nil
 	}
 	w.evidence.Window.Stopped = evidence.StopExited
@@ -71,6 +74,12 @@ func (w *window) fared(ctx context.Context, img source.Image) error {
 		w.evidence.Window.Stopped = evidence.StopJobDone
 	}
 	return nil
+}
+
+// fellIll reports whether a workload that was ready by its health check is
+// unhealthy at the window's end: what it did since shows little of its work.
+func fellIll(by evidence.Ready, state *container.State) bool {
+	return by == evidence.ReadyHealthcheck && (state.Health == nil || state.Health.Status == container.Unhealthy)
 }
 
 // runningConfig gives the configuration digest of the image that runs. The
