@@ -18,6 +18,9 @@ type Evidence struct {
 	Health       Health        `json:"health"`
 	Workload     Workload      `json:"workload"`
 	Exercise     []Exercise    `json:"exercise,omitempty"`
+	// Kubescape is what Kubescape said of the same workload; nil where it did
+	// not watch.
+	Kubescape *Kubescape `json:"kubescape,omitempty"`
 }
 
 // Window is the time in which the workload was watched.
@@ -112,7 +115,20 @@ type Observation struct {
 	PID     int       `json:"pid"`
 	Phase   string    `json:"phase"`
 	At      time.Time `json:"at"`
+	// Witnesses are those who saw it, sorted, where more than one watched;
+	// empty where the sensor was alone. What node-agent alone saw has no
+	// process, device or inode, and the window's end as its time.
+	Witnesses []Witness `json:"witnesses,omitempty"`
 }
+
+// Witness is one of those who watch a workload.
+type Witness string
+
+// The witnesses.
+const (
+	WitnessSensor    Witness = "sensor"     // vexxy's own, on this host's kernel
+	WitnessNodeAgent Witness = "node-agent" // Kubescape's, by its profile
+)
 
 // Health says how well the sensor worked. The zero value is ill.
 type Health struct {

@@ -19,6 +19,7 @@ const (
 	Network   Kind = "network"
 	Volume    Kind = "volume"
 	Image     Kind = "image"
+	Cluster   Kind = "cluster"
 	Directory Kind = "directory"
 	Process   Kind = "process"
 	Cgroup    Kind = "cgroup"

@@ -14,6 +14,16 @@ import (
 // Schema is the version of the record's layout.
 const Schema = 1
 
+// The names, in Record.Raw, of what Kubescape made: its objects as JSON.
+const (
+	RawVEX              = "kubescape-vex.json"
+	RawProfile          = "kubescape-containerprofile.json"
+	RawSBOM             = "kubescape-sbomsyft.json"
+	RawSBOMFiltered     = "kubescape-sbomsyftfiltered.json"
+	RawManifest         = "kubescape-vulnerabilitymanifest.json"
+	RawManifestFiltered = "kubescape-vulnerabilitymanifest-filtered.json"
+)
+
 // Record is one image's run.
 type Record struct {
 	Run       Run
