@@ -43,6 +43,7 @@ type Matcher struct {
 	provider vulnerability.Provider
 	identity inventory.Database
 	warning  string
+	dir      string
 }
 
 // OpenDatabase opens a vulnerability database and checks it against the digest
@@ -63,6 +64,10 @@ func OpenDatabase(ctx context.Context, o DatabaseOptions) (*Matcher, error) {
 
 // Database identifies the database.
 func (m *Matcher) Database() inventory.Database { return m.identity }
+
+// Dir is the folder of the installed database, for a program that reads a copy
+// of it: vulnerability.db, and import.json with its digest.
+func (m *Matcher) Dir() string { return m.dir }
 
 // Warning says in a line why a cached database could not be brought up to date;
 // it is empty when nothing went wrong.
@@ -162,7 +167,7 @@ func open(dir string, identity inventory.Database) (*Matcher, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Matcher{reader: reader, provider: v6.NewVulnerabilityProvider(reader), identity: identity}
+	m := &Matcher{reader: reader, provider: v6.NewVulnerabilityProvider(reader), identity: identity, dir: dir}
 	if err := m.describe(); err != nil {
 		return nil, errors.Join(err, m.Close())
 	}

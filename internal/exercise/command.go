@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os/exec"
-	"strconv"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -41,14 +41,17 @@ func (p Plan) test(ctx context.Context, t Target) (bool, string) {
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "/bin/sh", "-c", p.TestCommand)
 	cmd.Dir = p.Dir
-	cmd.Env = append(append([]string{}, p.Environ...), t.Env()...)
-	cmd.Env = append(cmd.Env, addressEnv(t)...)
+	address, err := addressEnv(ctx, t)
+	if err != nil {
+		return false, err.Error()
+	}
+	cmd.Env = slices.Concat(p.Environ, t.Env(), address)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = killDelay
 	var out tail
 	cmd.Stdout, cmd.Stderr = &out, &out
-	err := cmd.Run()
+	err = cmd.Run()
 	var exit *exec.ExitError
 	switch {
 	case context.Cause(ctx) != nil:
@@ -61,16 +64,30 @@ func (p Plan) test(ctx context.Context, t Target) (bool, string) {
 	return true, outcome(0, "")
 }
 
-func addressEnv(t Target) []string {
-	if t.Address() == "" {
-		return nil
+// addressEnv tells the test command where the workload is: VEXXY_HOST,
+// VEXXY_PORT and VEXXY_URL stand for its first port, and VEXXY_ENDPOINT_8080 for
+// its port 8080, as host:port.
+func addressEnv(ctx context.Context, t Target) ([]string, error) {
+	if !t.Networked() {
+		return nil, nil
 	}
-	env := []string{"VEXXY_HOST=" + t.Address()}
-	if ports := t.Ports(); len(ports) > 0 {
-		port := strconv.Itoa(ports[0])
-		env = append(env, "VEXXY_PORT="+port, "VEXXY_URL=http://"+net.JoinHostPort(t.Address(), port))
+	var env []string
+	for i, port := range t.Ports() {
+		at, err := t.Endpoint(ctx, port)
+		if err != nil {
+			return nil, fmt.Errorf("reaching port %d: %w", port, err)
+		}
+		env = append(env, fmt.Sprintf("VEXXY_ENDPOINT_%d=%s", port, at))
+		if i > 0 {
+			continue
+		}
+		host, mapped, err := net.SplitHostPort(at)
+		if err != nil {
+			return nil, fmt.Errorf("reaching port %d: %w", port, err)
+		}
+		env = append(env, "VEXXY_HOST="+host, "VEXXY_PORT="+mapped, "VEXXY_URL=http://"+at)
 	}
-	return env
+	return env, nil
 }
 
 // bounded applies the plan's limit for one command.

@@ -13,11 +13,15 @@ import (
 
 // Target is the workload as an engine offers it.
 type Target interface {
-	// Address is the host name or IP address at which the workload's ports can
-	// be reached from here; empty when it has no network.
-	Address() string
 	// Ports are the TCP ports that the workload is expected to listen at.
 	Ports() []int
+	// Endpoint is where a port of the workload can be reached from here, as
+	// host:port. The error says why it cannot.
+	Endpoint(ctx context.Context, port int) (string, error)
+	// Accepts tries whether the workload listens at the port.
+	Accepts(ctx context.Context, port int) error
+	// Networked says that the workload has a network at all.
+	Networked() bool
 	// Health is the state of the image's own health check.
 	Health(ctx context.Context) (Health, error)
 	// Exec runs a command inside the workload and waits for its end. out is

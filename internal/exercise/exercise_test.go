@@ -26,10 +26,21 @@ type place struct {
 	exec    func(argv []string) (int, string, error)
 }
 
-func (p place) Address() string                        { return p.address }
+func (p place) Networked() bool                        { return p.address != "" }
 func (p place) Ports() []int                           { return p.ports }
 func (p place) Health(context.Context) (Health, error) { return p.health, nil }
 func (p place) Env() []string                          { return []string{"PLACE=here"} }
+func (p place) Endpoint(_ context.Context, port int) (string, error) {
+	return net.JoinHostPort(p.address, strconv.Itoa(port)), nil
+}
+func (p place) Accepts(ctx context.Context, port int) error {
+	var d net.Dialer
+	c, err := d.DialContext(ctx, "tcp", net.JoinHostPort(p.address, strconv.Itoa(port)))
+	if err == nil {
+		c.Close()
+	}
+	return err
+}
 func (p place) Exec(_ context.Context, argv []string) (int, string, error) {
 	return p.exec(argv)
 }
@@ -56,12 +67,12 @@ func TestURL(t *testing.T) {
 		"https://workload:8443/":       "https://[fd00::2]:8443/",
 		"http://other.example:80/page": "http://other.example:80/page",
 	} {
-		if got, err := URL(six, in); err != nil || got != want {
+		if got, err := URL(t.Context(), six, in); err != nil || got != want {
 			t.Errorf("URL(%q) = %q, %v, want %q", in, got, err, want)
 		}
 	}
 	for _, bad := range []place{{}, {address: "10.0.0.2"}} {
-		if got, err := URL(bad, "/x"); err == nil {
+		if got, err := URL(t.Context(), bad, "/x"); err == nil {
 			t.Errorf("URL without network or port = %q", got)
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -25,33 +24,45 @@ const workloadHost = "workload"
 
 // URL resolves a path or URL of the plan against the target: a path is asked
 // for at the first port by plain HTTP.
-func URL(t Target, s string) (string, error) {
-	if t.Address() == "" {
+func URL(ctx context.Context, t Target, s string) (string, error) {
+	if !t.Networked() {
 		return "", errors.New("the workload has no network")
 	}
-	if strings.HasPrefix(s, "/") || strings.HasPrefix(s, ":") {
-		hostport := s
-		if strings.HasPrefix(s, "/") {
-			if len(t.Ports()) == 0 {
-				return "", fmt.Errorf("the workload has no TCP port to ask for %q", s)
-			}
-			hostport = ":" + strconv.Itoa(t.Ports()[0]) + s
+	switch {
+	case strings.HasPrefix(s, "/"):
+		if len(t.Ports()) == 0 {
+			return "", fmt.Errorf("the workload has no TCP port to ask for %q", s)
 		}
-		s = "http://" + workloadHost + hostport
+		s = "http://" + workloadHost + ":" + strconv.Itoa(t.Ports()[0]) + s
+	case strings.HasPrefix(s, ":"):
+		s = "http://" + workloadHost + s
 	}
 	u, err := url.Parse(s)
 	if err != nil {
 		return "", fmt.Errorf("reading URL: %w", err)
 	}
-	if u.Hostname() == workloadHost {
-		host := t.Address()
-		if port := u.Port(); port != "" {
-			u.Host = net.JoinHostPort(host, port)
-		} else {
-			u.Host = host
-		}
+	if u.Hostname() != workloadHost {
+		return u.String(), nil
+	}
+	port, err := portOf(u)
+	if err != nil {
+		return "", err
+	}
+	if u.Host, err = t.Endpoint(ctx, port); err != nil {
+		return "", fmt.Errorf("reaching port %d: %w", port, err)
 	}
 	return u.String(), nil
+}
+
+// portOf is a URL's port, or its scheme's.
+func portOf(u *url.URL) (int, error) {
+	switch {
+	case u.Port() != "":
+		return strconv.Atoi(u.Port())
+	case u.Scheme == "https":
+		return 443, nil
+	}
+	return 80, nil
 }
 
 // get asks once and gives the status code. Redirects are not followed: they
@@ -84,7 +95,7 @@ func get(ctx context.Context, rawURL string) (int, error) {
 
 // probe requests one path; a status below 400 passes.
 func (p Plan) probe(ctx context.Context, t Target, path string) (bool, string) {
-	u, err := URL(t, path)
+	u, err := URL(ctx, t, path)
 	if err != nil {
 		return false, err.Error()
 	}

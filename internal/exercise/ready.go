@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
-	"strconv"
 	"time"
 
 	"github.com/vexxy/action/internal/evidence"
@@ -70,14 +68,14 @@ func (p Plan) sign(ctx context.Context, t Target) (evidence.Ready, func(context.
 	if h, err := t.Health(ctx); err == nil && h != HealthNone {
 		return evidence.ReadyHealthcheck, func(ctx context.Context) error { return lookHealth(ctx, t) }
 	}
-	if len(t.Ports()) > 0 && t.Address() != "" {
+	if len(t.Ports()) > 0 && t.Networked() {
 		return evidence.ReadyPorts, func(ctx context.Context) error { return lookPorts(ctx, t) }
 	}
 	return evidence.ReadyRunning, nil
 }
 
 func lookURL(ctx context.Context, t Target, s string) error {
-	u, err := URL(t, s)
+	u, err := URL(ctx, t, s)
 	if err != nil {
 		return err
 	}
@@ -98,12 +96,9 @@ func lookHealth(ctx context.Context, t Target) error {
 
 func lookPorts(ctx context.Context, t Target) error {
 	for _, port := range t.Ports() {
-		d := net.Dialer{Timeout: time.Second}
-		c, err := d.DialContext(ctx, "tcp", net.JoinHostPort(t.Address(), strconv.Itoa(port)))
-		if err != nil {
+		if err := t.Accepts(ctx, port); err != nil {
 			return err
 		}
-		c.Close()
 	}
 	return nil
 }

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"slices"
+	"strconv"
 	"time"
 
 	cerrdefs "github.com/containerd/errdefs"
@@ -24,6 +26,9 @@ const (
 	makingTimeout = 60 * time.Second
 	makingGrace   = 4 * time.Second
 )
+
+// dialTimeout is how long a port may take to accept.
+const dialTimeout = time.Second
 
 // The bounds of what a hostile workload may write to its log or print from a
 // command.
@@ -158,11 +163,32 @@ func (w *workload) inspect(ctx context.Context) (container.InspectResponse, erro
 	return got.Container, nil
 }
 
-func (w *workload) Address() string { return w.address }
+func (w *workload) Networked() bool { return w.address != "" }
 
 func (w *workload) Ports() []int { return w.ports }
 
-func (w *workload) Env() []string { return []string{"VEXXY_CONTAINER=" + w.id} }
+// Endpoint is the port at the container's own address: every port of it can be
+// reached, also those that nobody named.
+func (w *workload) Endpoint(_ context.Context, port int) (string, error) {
+	return net.JoinHostPort(w.address, strconv.Itoa(port)), nil
+}
+
+func (w *workload) Accepts(ctx context.Context, port int) error {
+	d := net.Dialer{Timeout: dialTimeout}
+	c, err := d.DialContext(ctx, "tcp", net.JoinHostPort(w.address, strconv.Itoa(port)))
+	if err != nil {
+		return err
+	}
+	return c.Close()
+}
+
+func (w *workload) Env() []string {
+	env := []string{"VEXXY_CONTAINER=" + w.id}
+	if w.address != "" {
+		env = append(env, "VEXXY_HOST="+w.address)
+	}
+	return env
+}
 
 func (w *workload) Health(ctx context.Context) (exercise.Health, error) {
 	got, err := w.inspect(ctx)
