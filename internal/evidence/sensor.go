@@ -11,9 +11,10 @@ import (
 func attached(e Evidence) result {
 	h := e.Health
 	remedy := "run vexxy doctor: the sensor must be attached before the container starts and must not end before the window does"
+	if why := e.unwatched(); why != "" {
+		return result{false, why, e.unwatchedRemedy(remedy)}
+	}
 	switch {
-	case len(h.Programs) == 0:
-		return result{false, "no sensor program was attached", remedy}
 	case h.AttachedAt.IsZero():
 		return result{false, "the time of attachment is not known", remedy}
 	case h.FirstExecAt.IsZero():
@@ -56,9 +57,10 @@ func lossless(e Evidence) result {
 			lost = append(lost, fmt.Sprintf("%s %d", c.name, c.count))
 		}
 	}
+	if why := e.unwatched(); why != "" {
+		return result{false, why, e.unwatchedRemedy(remedy)}
+	}
 	switch {
-	case len(h.Programs) == 0:
-		return result{false, "no sensor program was there to count", remedy}
 	case len(lost) > 0:
 		return result{false, "lost events: " + strings.Join(lost, ", "), remedy}
 	case len(h.Errors) > 0:
@@ -75,6 +77,9 @@ var stages = [...]string{"start", "middle", "end"}
 // the window. A stage may have been run more than once; all must be whole.
 func canary(e Evidence) result {
 	remedy := "run vexxy doctor: the sensor did not deliver its own test events"
+	if why := e.unwatched(); why != "" {
+		return result{false, "not measured: " + why, e.unwatchedRemedy(remedy)}
+	}
 	if len(e.Health.Canaries) == 0 {
 		return result{false, "not measured", remedy}
 	}
@@ -158,10 +163,10 @@ func covered(e Evidence) result {
 	if foreign > 0 {
 		ways = append(ways, fmt.Sprintf("%d executed files that the image does not have (%s)", foreign, short(example)))
 	}
-	switch {
-	case len(e.Health.Programs) == 0:
-		return result{false, "no sensor program was there to count", remedy}
-	case len(ways) > 0:
+	if why := e.unwatched(); why != "" && len(ways) == 0 {
+		return result{false, why, e.unwatchedRemedy(remedy)}
+	}
+	if len(ways) > 0 {
 		return result{false, strings.Join(ways, ", "), remedy}
 	}
 	return result{true, "none used", ""}
@@ -184,13 +189,4 @@ func (o Observation) has(kinds ...Kind) bool {
 		}
 	}
 	return false
-}
-
-// profile is E9: a finished Kubescape profile. Evidence has no field for one
-// yet, so that nothing but the embedded engine's evidence passes.
-func profile(e Evidence) result {
-	if e.Engine == Embedded {
-		return result{true, "no profile: the embedded engine has none", ""}
-	}
-	return result{false, "no completed profile in the evidence", "use the embedded engine"}
 }

@@ -63,7 +63,7 @@ func Sufficiency(e Evidence, f Facts) []Check {
 	}
 	results := []result{
 		attached(e), lossless(e), canary(e), healthy(e, f), window(e, f),
-		catalogued(f), database(e, f), covered(e), profile(e),
+		catalogued(e, f), database(e, f), covered(e), profile(e),
 	}
 	for i, r := range results {
 		checks[i].OK, checks[i].Applies = r.ok, true
@@ -80,9 +80,12 @@ func Sufficiency(e Evidence, f Facts) []Check {
 	return checks
 }
 
-// Embedded is the name, in Evidence.Engine, of the engine that watches a
-// container of the local Docker engine.
-const Embedded = "embedded"
+// The names of the engines in Evidence.Engine: Embedded watches a container of
+// the local Docker engine, KubescapeEngine a pod beside Kubescape.
+const (
+	Embedded        = "embedded"
+	KubescapeEngine = "kubescape"
+)
 
 // result is a check's outcome.
 type result struct {

@@ -108,8 +108,15 @@ func outside(w Window, start, end time.Time) bool {
 	return start.IsZero() || end.Before(start) || start.Before(w.Start) || end.After(w.End)
 }
 
-// catalogued is E6: the list of packages is whole.
-func catalogued(f Facts) result {
+// catalogued is E6: the list of packages is whole, and so is Kubescape's where
+// it has one: an image that one of the two could not read to its end is no
+// image to be sure of.
+func catalogued(e Evidence, f Facts) result {
+	if e.Engine != Embedded && e.Kubescape != nil {
+		if measured, bad := e.Kubescape.sbomFault(); bad {
+			return result{false, measured, sbomRemedy}
+		}
+	}
 	switch {
 	case f.InventoryIncomplete != "":
 		return result{false, "incomplete: " + short(f.InventoryIncomplete), "see the reason; an image that is too large can be split, a damaged package database must be mended"}

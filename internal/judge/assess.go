@@ -205,7 +205,7 @@ func (c *court) sighting(u use) *Sighting {
 	slices.Sort(kinds)
 	return &Sighting{
 		Path: string(o.Path), Kinds: kinds, Process: o.Process,
-		Phase: o.Phase, At: o.At, Files: u.files,
+		Phase: o.Phase, At: o.At, Files: u.files, Witnesses: slices.Clone(o.Witnesses),
 	}
 }
 

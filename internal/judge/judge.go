@@ -23,13 +23,16 @@ func Judge(r record.Record) Judgement {
 	}
 	c.examine()
 	assessments := c.describe(c.assess(), checks)
+	agreed, disagreements := c.disagreements()
 	return Judgement{
-		Assessments: assessments,
-		Checks:      checks,
-		Sufficient:  c.sufficient,
-		Confidence:  evidence.Grade(r.Evidence, checks),
-		Summary:     summarise(assessments),
-		Observed:    c.observed(),
+		Assessments:   assessments,
+		Checks:        checks,
+		Sufficient:    c.sufficient,
+		Confidence:    evidence.Grade(r.Evidence, checks),
+		Summary:       summarise(assessments),
+		Observed:      c.observed(),
+		Agreed:        agreed,
+		Disagreements: disagreements,
 	}
 }
 
@@ -112,6 +115,9 @@ type Sighting struct {
 	Process string          `json:"process"`
 	Phase   string          `json:"phase"`
 	At      time.Time       `json:"at"`
+	// Witnesses are those who saw it, where more than one watched. What
+	// node-agent alone saw has no process, and the window's end as its time.
+	Witnesses []evidence.Witness `json:"witnesses,omitempty"`
 	// Files counts the package's files that were used.
 	Files int `json:"files"`
 }
@@ -140,4 +146,9 @@ type Judgement struct {
 	// Observed holds the IDs of the packages of which a file was used, sorted:
 	// the contents of the runtime-filtered SBOM.
 	Observed []string `json:"observed"`
+	// Agreed counts the packages that both witnesses saw in use, Disagreements
+	// are those that one of them alone saw; both are empty where only one
+	// watched: see evidence.Evidence.Both.
+	Agreed        int            `json:"agreed,omitempty"`
+	Disagreements []Disagreement `json:"disagreements,omitempty"`
 }

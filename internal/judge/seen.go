@@ -110,13 +110,20 @@ func (s *seen) note(p string, i int32) {
 }
 
 // compare orders observations by time, then path, then the rest, so that the
-// order in which they were written down does not matter.
+// order in which they were written down does not matter. What node-agent alone
+// saw comes last: it tells neither when nor by whom.
 func (s *seen) compare(a, b int32) int {
 	x, y := &s.observations[a], &s.observations[b]
+	if alone := agentAlone(x); alone != agentAlone(y) {
+		if alone {
+			return 1
+		}
+		return -1
+	}
 	return cmp.Or(
 		x.At.Compare(y.At), bytes.Compare(x.Path, y.Path), cmp.Compare(x.Process, y.Process),
 		cmp.Compare(x.Phase, y.Phase), bytes.Compare(x.ImagePath, y.ImagePath),
-		strings.Compare(kindsText(x.Kinds), kindsText(y.Kinds)),
+		strings.Compare(kindsText(x.Kinds), kindsText(y.Kinds)), slices.Compare(x.Witnesses, y.Witnesses),
 	)
 }
 

@@ -108,10 +108,13 @@ func action(a *Assessment) string {
 	return "No fixed version is known: keep the package's input trusted and watch for one."
 }
 
-// sighting names file, process and phase.
+// sighting names file, process and phase, as far as they are known.
 func sighting(s *Sighting) string {
-	return fmt.Sprintf("%s (%s) by %s in %s", foreign.Text(s.Path).Line(160), foreign.Text(kindsText(s.Kinds)).Line(24),
-		foreign.Text(s.Process).Line(24), foreign.Text(s.Phase).Line(16))
+	text := fmt.Sprintf("%s (%s)", foreign.Text(s.Path).Line(160), foreign.Text(kindsText(s.Kinds)).Line(24))
+	if s.Process == "" && s.ByAgent() {
+		return text + " by the profile of node-agent"
+	}
+	return text + fmt.Sprintf(" by %s in %s", foreign.Text(s.Process).Line(24), foreign.Text(s.Phase).Line(16))
 }
 
 // open says why a question is open and what would settle it.

@@ -202,7 +202,12 @@ func sighting(s *judge.Sighting) string {
 	if s == nil {
 		return ""
 	}
-	text := fmt.Sprintf("%s (%s) by %s in %s", foreign.Text(s.Path).Code(300), foreign.Text(kinds(s.Kinds)).Markdown(60), foreign.Text(s.Process).Code(60), foreign.Text(s.Phase).Markdown(60))
+	text := fmt.Sprintf("%s (%s) by ", foreign.Text(s.Path).Code(300), foreign.Text(kinds(s.Kinds)).Markdown(60))
+	if s.Process == "" && s.ByAgent() {
+		text += "the profile of node-agent"
+	} else {
+		text += fmt.Sprintf("%s in %s", foreign.Text(s.Process).Code(60), foreign.Text(s.Phase).Markdown(60))
+	}
 	if s.Files > 1 {
 		text += ", and " + count(s.Files-1, "more file", "more files")
 	}

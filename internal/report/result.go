@@ -48,6 +48,7 @@ func Result(img Image) ([]byte, error) {
 		Timings:  timings(r.Run.Timings),
 		Record:   recordPart{r.Digest, r.Run.Schema},
 	}
+	doc.Evidence.Kubescape = nil // it has a part of its own
 	doc.Evidence.Phases = list(doc.Evidence.Phases)
 	doc.Evidence.Health.Programs = list(doc.Evidence.Health.Programs)
 	doc.Evidence.Health.Canaries = list(doc.Evidence.Health.Canaries)

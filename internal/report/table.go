@@ -138,7 +138,11 @@ func (t *table) affected(j judge.Judgement) {
 			if a.Seen.Package != "" {
 				owner = ", of " + foreign.Text(a.Seen.Package).Terminal(24)
 			}
-			t.line("  %-10s %s by %s in %s%s", "", foreign.Text(a.Seen.Path).Terminal(t.width-40-len(owner)), foreign.Text(a.Seen.Process).Terminal(15), foreign.Text(a.Seen.Phase).Terminal(10), owner)
+			by := foreign.Text(a.Seen.Process).Terminal(15) + " in " + foreign.Text(a.Seen.Phase).Terminal(10)
+			if a.Seen.Process == "" && a.Seen.ByAgent() {
+				by = "node-agent's profile"
+			}
+			t.line("  %-10s %s by %s%s", "", foreign.Text(a.Seen.Path).Terminal(t.width-40-len(owner)), by, owner)
 		}
 	}
 }

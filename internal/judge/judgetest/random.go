@@ -32,6 +32,9 @@ func Random(rng *rand.Rand) record.Record {
 	if rng.IntN(3) == 0 {
 		r.Inventory.HardLinks = [][]string{{files[0], files[1]}}
 	}
+	if rng.IntN(2) == 0 {
+		Witness(&r)
+	}
 	for range rng.IntN(5) {
 		RandomObservation(rng, &r)
 	}
@@ -125,12 +128,27 @@ func RandomObservation(rng *rand.Rand, r *record.Record) {
 	case 2:
 		o.Path = append(o.Path, 0xff)
 	}
+	if r.Evidence.Kubescape == nil {
+		return
+	}
+	switch rng.IntN(3) {
+	case 0:
+		o.Witnesses = []evidence.Witness{evidence.WitnessSensor}
+	case 1:
+		o.Witnesses = []evidence.Witness{evidence.WitnessNodeAgent, evidence.WitnessSensor}
+	default:
+		o.Witnesses = []evidence.Witness{evidence.WitnessNodeAgent}
+		o.Process, o.PID, o.Device, o.Inode, o.At = "", 0, 0, 0, r.Evidence.Window.End
+	}
 }
 
 // Worsen makes the health of a record's evidence worse in one way, and says
 // which.
 func Worsen(rng *rand.Rand, r *record.Record) string {
 	e := &r.Evidence
+	if e.Kubescape != nil && rng.IntN(2) == 0 {
+		return WorsenKubescape(rng, r)
+	}
 	ways := []struct {
 		name string
 		do   func()
