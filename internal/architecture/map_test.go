@@ -24,7 +24,7 @@ var packages = []row{
 
 	// The order of a run, and the adapters to the world.
 	{"run", []string{"consume", "fault", "gate", "journal", "judge", "record", "report", "sbom", "source", "vexdoc"}},
-	{"engine/embedded", []string{"catalog", "evidence", "exercise", "fault", "inventory", "journal", "record", "sensor", "source", "subject"}},
+	{"engine/embedded", []string{"catalog", "evidence", "exercise", "fault", "inventory", "journal", "record", "sensor", "source", "subject", "window"}},
 	{"host/local", []string{"fault", "foreign"}},
 
 	// Right of the record.
@@ -41,6 +41,7 @@ var packages = []row{
 	{"catalog", []string{"fault", "inventory"}},
 	{"catalog/catalogtest", nil},
 	{"source", []string{"fault", "foreign", "subject"}},
+	{"window", []string{"evidence", "exercise", "inventory", "sensor"}},
 	{"sensor", []string{"evidence", "fault"}},
 	{"exercise", []string{"evidence"}},
 	{"journal", []string{"fault", "foreign"}},
@@ -81,7 +82,7 @@ var owned = []struct {
 	path string
 	by   []string
 }{
-	{"sensor", []string{"engine/", "app"}},
+	{"sensor", []string{"engine/", "window", "app"}},
 	{"cluster", []string{"engine/", "app"}},
 	{"github.com/sethvargo/go-githubactions", []string{"host/github"}},
 	{"sigs.k8s.io/kind", []string{"cluster"}},

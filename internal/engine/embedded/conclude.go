@@ -17,34 +17,24 @@ const concludeTimeout = 60 * time.Second
 
 // conclude takes the last canary, asks the sensor for all it saw, and the
 // engine for how the workload fared.
-func (w *window) conclude(ctx context.Context, img source.Image) error {
+func (w *observation) conclude(ctx context.Context, img source.Image) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, concludeTimeout,
 		fmt.Errorf("the sensor or the Docker engine did not answer within %s", concludeTimeout))
 	defer cancel()
-	if !w.middle {
-		if err := w.canary(ctx, "middle"); err != nil {
-			return err
-		}
-	}
-	if err := w.canary(ctx, "end"); err != nil {
+	if err := w.Conclude(ctx); err != nil {
 		return err
 	}
-	observations, health, err := w.sensor.Stop(ctx)
-	if err != nil {
-		return fmt.Errorf("asking the sensor for what it saw: %w", err)
-	}
-	w.evidence.Observations, w.evidence.Health, w.evidence.Phases = observations, health, w.phases.all
 	return w.fared(ctx, img)
 }
 
 // fared asks the engine how the workload did, and settles readiness and the
 // window's end where both depend on it.
-func (w *window) fared(ctx context.Context, img source.Image) error {
+func (w *observation) fared(ctx context.Context, img source.Image) error {
 	state, err := w.workload.inspect(ctx)
 	if err != nil {
 		return err
 	}
-	got := &w.evidence.Workload
+	got := &w.Evidence.Workload
 	got.ContainerID = w.workload.id
 	got.ConfigDigest = runningConfig(state, img.Subject)
 	got.Restarts = state.RestartCount
@@ -60,7 +50,7 @@ func (w *window) fared(ctx context.Context, img source.Image) error {
 		}
 		return nil
 	}
-	w.evidence.Window.Stopped = evidence.StopExited
+	w.Evidence.Window.Stopped = evidence.StopExited
 	switch {
 	case got.ExitCode != 0:
 		if got.ReadyBy == evidence.ReadyRunning {
@@ -68,10 +58,10 @@ func (w *window) fared(ctx context.Context, img source.Image) error {
 		}
 	case got.ReadyBy == evidence.ReadyRunning:
 		// Nothing says that it should go on: it is a job, and it is done.
-		got.ReadyBy, got.ReadyAt = evidence.ReadyJob, w.evidence.Window.End
-		w.evidence.Window.Stopped = evidence.StopJobDone
+		got.ReadyBy, got.ReadyAt = evidence.ReadyJob, w.Evidence.Window.End
+		w.Evidence.Window.Stopped = evidence.StopJobDone
 	case got.ReadyBy != evidence.ReadyNever && o.Exercise.Declared():
-		w.evidence.Window.Stopped = evidence.StopJobDone
+		w.Evidence.Window.Stopped = evidence.StopJobDone
 	}
 	return nil
 }

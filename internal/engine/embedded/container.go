@@ -44,8 +44,6 @@ type workload struct {
 	id      string
 	address string
 	ports   []int
-	exited  <-chan container.WaitResponse
-	waitErr <-chan error
 }
 
 // create makes the workload's container, and its private network, without
@@ -126,11 +124,20 @@ func ports(declared []int, img source.Image) []int {
 	return all
 }
 
-// await begins the wait for the container's end, which lasts as long as ctx.
-// Call it before start, so that the shortest life is not missed.
-func (w *workload) await(ctx context.Context) {
+// await begins the wait for the container's end, which lasts as long as ctx,
+// and tells of it. Call it before start, so that the shortest life is not
+// missed.
+func (w *workload) await(ctx context.Context, ended chan<- error) {
 	wait := w.engine.docker.ContainerWait(ctx, w.id, client.ContainerWaitOptions{Condition: container.WaitConditionNextExit})
-	w.exited, w.waitErr = wait.Result, wait.Error
+	go func() {
+		select {
+		case <-wait.Result:
+			ended <- nil
+		case err := <-wait.Error:
+			ended <- infra(err, "waiting for the container")
+		case <-ctx.Done():
+		}
+	}()
 }
 
 // start starts the container and learns its address.

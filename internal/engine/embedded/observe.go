@@ -14,6 +14,7 @@ import (
 	"github.com/vexxy/action/internal/record"
 	"github.com/vexxy/action/internal/sensor"
 	"github.com/vexxy/action/internal/source"
+	"github.com/vexxy/action/internal/window"
 )
 
 // abandonTimeout bounds the wait for a sensor whose answer nobody wants.
@@ -33,7 +34,7 @@ func (e *Engine) Prepare(ctx context.Context) error {
 // gives the record of both. A workload that fails is evidence, not an error.
 func (e *Engine) Observe(ctx context.Context, img source.Image) (record.Record, error) {
 	rec := record.Record{Subject: img.Subject}
-	seen := newTracker()
+	seen := window.NewTracker()
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
 		var err error
@@ -59,7 +60,7 @@ func (e *Engine) Observe(ctx context.Context, img source.Image) (record.Record, 
 // takeInventory reads the image's packages and matches them. What the readers
 // of hostile files panic over is an error: a panic here would end the program
 // with the code of a failed gate and leave the container behind.
-func (e *Engine) takeInventory(ctx context.Context, img source.Image, seen *tracker) (_ inventory.Inventory, _ []byte, err error) {
+func (e *Engine) takeInventory(ctx context.Context, img source.Image, seen *window.Tracker) (_ inventory.Inventory, _ []byte, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("reading the image's packages: panic: %v\n%s", p, debug.Stack())
@@ -76,7 +77,7 @@ func (e *Engine) takeInventory(ctx context.Context, img source.Image, seen *trac
 	if err != nil {
 		return inventory.Inventory{}, nil, err
 	}
-	seen.know(read.Packages)
+	seen.Know(read.Packages)
 
 	done = e.progress.Step("match vulnerabilities")
 	matcher, err := e.matcher(ctx)
@@ -91,16 +92,19 @@ func (e *Engine) takeInventory(ctx context.Context, img source.Image, seen *trac
 // watch runs the workload for its window and gives the evidence. The sensor
 // is attached and tested before the container starts, and asked for what it
 // saw before the container is taken away.
-func (e *Engine) watch(ctx context.Context, img source.Image, seen *tracker) (evidence.Evidence, error) {
-	w := &window{engine: e, seen: seen}
+func (e *Engine) watch(ctx context.Context, img source.Image, seen *window.Tracker) (evidence.Evidence, error) {
+	o := e.options
+	w := &observation{engine: e}
+	w.Options = window.Options{Duration: o.Duration, EarlyStop: o.EarlyStop, Quiet: o.Quiet, Exercise: o.Exercise}
+	w.Seen, w.Progress, w.Ended = seen, e.progress, make(chan error, 1)
 	defer func() {
-		if w.sensor != nil {
+		if w.Sensor != nil {
 			// Its answer was taken, or is of no use any more: what runs must
 			// be taken away soon, whether the helper answers or not.
 			stopping, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), abandonTimeout,
 				fmt.Errorf("the sensor did not end within %s", abandonTimeout))
 			defer cancel()
-			w.sensor.Stop(stopping)
+			w.Sensor.Stop(stopping)
 		}
 	}()
 	done := e.progress.Step("prepare container")
@@ -117,15 +121,15 @@ func (e *Engine) watch(ctx context.Context, img source.Image, seen *tracker) (ev
 
 // prepare attaches and tests the sensor while the engine gets the image, and
 // makes the container.
-func (w *window) prepare(ctx context.Context, img source.Image) error {
+func (w *observation) prepare(ctx context.Context, img source.Image) error {
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
 		session, err := sensor.Start(ctx, w.engine.options.SensorCommand)
 		if err != nil {
 			return err
 		}
-		w.sensor = session
-		return w.canary(ctx, "start")
+		w.Sensor = session
+		return w.Canary(ctx, "start")
 	})
 	g.Go(func() error {
 		ref, err := w.engine.provide(gctx, img)
@@ -133,6 +137,7 @@ func (w *window) prepare(ctx context.Context, img source.Image) error {
 			return err
 		}
 		w.workload, err = w.engine.create(gctx, ref, img)
+		w.Target = w.workload
 		return err
 	})
 	return g.Wait()

@@ -1,4 +1,4 @@
-package embedded
+package window
 
 import (
 	"sync"
@@ -8,9 +8,9 @@ import (
 	"github.com/vexxy/action/internal/inventory"
 )
 
-// tracker follows which packages have been seen, for the early stop and the
+// Tracker follows which packages have been seen, for the early stop and the
 // progress line. It decides nothing that a statement depends on.
-type tracker struct {
+type Tracker struct {
 	mu       sync.Mutex
 	owners   map[string][]int // by file; nil until the inventory is read
 	waiting  []string         // files seen before that
@@ -19,10 +19,11 @@ type tracker struct {
 	last     time.Time
 }
 
-func newTracker() *tracker { return &tracker{packages: map[int]bool{}} }
+// NewTracker makes a tracker that has seen nothing.
+func NewTracker() *Tracker { return &Tracker{packages: map[int]bool{}} }
 
 // see notes a file's first use.
-func (t *tracker) see(o evidence.Observation) {
+func (t *Tracker) see(o evidence.Observation) {
 	path := string(o.Path)
 	if len(o.ImagePath) > 0 {
 		path = string(o.ImagePath)
@@ -38,7 +39,7 @@ func (t *tracker) see(o evidence.Observation) {
 	t.own(path)
 }
 
-func (t *tracker) own(path string) {
+func (t *Tracker) own(path string) {
 	for _, p := range t.owners[path] {
 		if !t.packages[p] {
 			t.packages[p] = true
@@ -47,8 +48,8 @@ func (t *tracker) own(path string) {
 	}
 }
 
-// know tells the tracker who owns which file.
-func (t *tracker) know(packages []inventory.Package) {
+// Know tells the tracker who owns which file.
+func (t *Tracker) Know(packages []inventory.Package) {
 	owners := make(map[string][]int)
 	for i, p := range packages {
 		for _, f := range p.Files {
@@ -65,7 +66,7 @@ func (t *tracker) know(packages []inventory.Package) {
 }
 
 // counts gives the files and packages seen so far.
-func (t *tracker) counts() (files, packages int) {
+func (t *Tracker) counts() (files, packages int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.files, len(t.packages)
@@ -73,7 +74,7 @@ func (t *tracker) counts() (files, packages int) {
 
 // quietSince gives the time since which no new package was seen: the later of
 // from and the last sight. Until the inventory is known nothing is quiet.
-func (t *tracker) quietSince(from time.Time) (time.Time, bool) {
+func (t *Tracker) quietSince(from time.Time) (time.Time, bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.last.After(from) {
