@@ -23,13 +23,14 @@ var packages = []row{
 	{"app", []string{anything}},
 
 	// The order of a run, and the adapters to the world.
-	{"run", []string{"consume", "fault", "gate", "journal", "judge", "record", "report", "sbom", "source", "vexdoc"}},
+	{"run", []string{"consume", "fault", "gate", "journal", "judge", "record", "report", "sbom", "source", "vexdiff", "vexdoc"}},
 	{"engine/embedded", []string{"catalog", "evidence", "exercise", "fault", "inventory", "journal", "record", "sensor", "source", "subject", "window"}},
 	{"host/local", []string{"fault", "foreign"}},
 
 	// Right of the record.
 	{"consume", []string{"foreign", "judge", "record", "subject"}},
-	{"report", []string{"evidence", "fault", "foreign", "gate", "inventory", "judge", "record", "subject"}},
+	{"report", []string{"evidence", "fault", "foreign", "gate", "inventory", "judge", "record", "subject", "vexdiff"}},
+	{"vexdiff", []string{"evidence", "foreign", "inventory", "judge", "record"}},
 	{"vexdoc", []string{"foreign", "judge", "record", "subject"}},
 	{"config", []string{"fault", "gate", "inventory"}},
 	{"gate", []string{"evidence", "fault", "foreign", "inventory", "judge"}},
@@ -59,7 +60,7 @@ var packages = []row{
 // pure are the packages that compute and nothing else: the judgement and all
 // that it is made of. Neither they nor what they import reach the world.
 var pure = []string{
-	"evidence", "fault", "foreign", "gate", "inventory", "judge", "record", "report", "subject", "vexdoc",
+	"evidence", "fault", "foreign", "gate", "inventory", "judge", "record", "report", "subject", "vexdiff", "vexdoc",
 }
 
 // world are the packages through which a program reaches what is outside of

@@ -29,6 +29,13 @@ func bare(purl string) (string, purlKey, bool) {
 	return spell(k)
 }
 
+// BarePURL gives a package URL as Assessment.PURL has it: without qualifiers and
+// subpath, in its canonical spelling. It is not ok when there is none.
+func BarePURL(purl string) (string, bool) {
+	s, _, ok := bare(purl)
+	return s, ok
+}
+
 // spell writes a key as a package URL and makes sure that reading it again
 // gives the same key.
 func spell(k purlKey) (string, purlKey, bool) {
