@@ -112,8 +112,9 @@ func (o outcome) only(t *testing.T, pkg string, want judge.Status) {
 }
 
 // consumed reads the document as Grype and Trivy do and fails the test unless
-// both suppress exactly what the run judged not_affected.
-func (o outcome) consumed(t *testing.T) {
+// both suppress exactly what the run judged not_affected. It gives what each
+// makes of it.
+func (o outcome) consumed(t *testing.T) consume.Result {
 	t.Helper()
 	rec, err := record.Read(filepath.Join(o.dir, "record"))
 	if err != nil {
@@ -143,4 +144,5 @@ func (o outcome) consumed(t *testing.T) {
 	if err := json.Unmarshal(vex, &doc); err != nil || len(doc.Statements) == 0 {
 		t.Errorf("the document has %d statements: %v", len(doc.Statements), err)
 	}
+	return check
 }
