@@ -38,6 +38,7 @@ type imageResult struct {
 	Sufficient bool               `json:"sufficient"`
 	Checks     []evidence.Check   `json:"checks"`
 	Evidence   evidencePart       `json:"evidence"`
+	Kubescape  *kubescapePart     `json:"kubescape,omitempty"`
 	Packages   packagesPart       `json:"packages"`
 	Database   inventory.Database `json:"database"`
 	Tools      toolsPart          `json:"tools"`

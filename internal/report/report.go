@@ -18,13 +18,17 @@ import (
 	"github.com/vexxy/action/internal/gate"
 	"github.com/vexxy/action/internal/judge"
 	"github.com/vexxy/action/internal/record"
+	"github.com/vexxy/action/internal/vexdiff"
 )
 
 // Image is one image's run that came to a judgement.
 type Image struct {
-	Record      record.Record
-	Judgement   judge.Judgement
-	Decision    gate.Decision
+	Record    record.Record
+	Judgement judge.Judgement
+	Decision  gate.Decision
+	// Differences compare the judgement with Kubescape's own document; nil for
+	// an engine without one.
+	Differences *vexdiff.Comparison
 	Publication Publication
 }
 

@@ -41,12 +41,13 @@ func Result(img Image) ([]byte, error) {
 			r.Evidence, windowPart{r.Evidence.Window, r.Evidence.Window.Seconds()},
 			healthPart{r.Evidence.Health, r.Evidence.Health.Lost.Total()}, len(r.Evidence.Observations),
 		},
-		Packages: packagesPart{len(r.Inventory.Packages), len(j.Observed)},
-		Database: r.Inventory.Database,
-		Tools:    toolsPart{r.Inventory.Syft, r.Inventory.Grype},
-		Settings: r.Run.Settings,
-		Timings:  timings(r.Run.Timings),
-		Record:   recordPart{r.Digest, r.Run.Schema},
+		Kubescape: kubescapeOf(img),
+		Packages:  packagesPart{len(r.Inventory.Packages), len(j.Observed)},
+		Database:  r.Inventory.Database,
+		Tools:     toolsPart{r.Inventory.Syft, r.Inventory.Grype},
+		Settings:  r.Run.Settings,
+		Timings:   timings(r.Run.Timings),
+		Record:    recordPart{r.Digest, r.Run.Schema},
 	}
 	doc.Evidence.Kubescape = nil // it has a part of its own
 	doc.Evidence.Phases = list(doc.Evidence.Phases)

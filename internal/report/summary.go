@@ -11,16 +11,16 @@ import (
 
 // detail is how much a summary shows: the greatest number of rows in each of
 // its tables. Totals are always shown.
-type detail struct{ affected, open, cleared, timings int }
+type detail struct{ affected, open, cleared, witnesses, timings int }
 
 // details are the steps in which a summary shrinks until it fits: everything,
 // then collapsed, then counts alone.
 var details = []detail{
-	{1 << 30, 1 << 30, 1 << 30, 1 << 30},
-	{2000, 500, 0, 50},
-	{200, 50, 0, 20},
-	{20, 0, 0, 0},
-	{0, 0, 0, 0},
+	{1 << 30, 1 << 30, 1 << 30, 100, 1 << 30},
+	{2000, 500, 0, 50, 50},
+	{200, 50, 0, 20, 20},
+	{20, 0, 0, 5, 0},
+	{0, 0, 0, 0, 0},
 }
 
 // summaryFloor is the least size of a summary, in bytes, whatever the limit.
@@ -51,12 +51,15 @@ func summary(img Image, d detail) string {
 	var p page
 	p.f("## %s\n\n", title(img.Decision.Verdict, img.Decision.Causes, img.Judgement))
 	p.subject(img)
+	p.engine(img)
 	p.counts(img.Judgement)
 	p.causes(img.Decision.Causes)
 	p.insufficient(img.Judgement)
 	p.affected(img.Judgement, d.affected)
 	p.open(img.Judgement, d.open)
 	p.cleared(img, d.cleared)
+	p.witnesses(img, d.witnesses)
+	p.against(img.Differences, d.witnesses)
 	p.checks(img.Judgement)
 	p.timeline(img.Record, d.timings)
 	p.reproduce(img)

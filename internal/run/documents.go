@@ -18,6 +18,7 @@ import (
 	"github.com/vexxy/action/internal/record"
 	"github.com/vexxy/action/internal/report"
 	"github.com/vexxy/action/internal/sbom"
+	"github.com/vexxy/action/internal/vexdiff"
 	"github.com/vexxy/action/internal/vexdoc"
 )
 
@@ -61,7 +62,7 @@ func Compose(ctx context.Context, rec record.Record, policy gate.Policy) (Docume
 		return Documents{}, err
 	}
 	docs := Documents{
-		Image: report.Image{Record: rec, Judgement: j, Decision: gate.Decide(policy, j)},
+		Image: report.Image{Record: rec, Judgement: j, Decision: gate.Decide(policy, j), Differences: vexdiff.Compare(rec, j)},
 		Files: files,
 	}
 	if vex != nil {
