@@ -76,7 +76,11 @@ func TestReadGivesWhatWriteWasGiven(t *testing.T) {
 		r.Evidence.Health.Errors = append(r.Evidence.Health.Errors, text)
 		r.Inventory.HardLinks = append(r.Inventory.HardLinks, []string{text, "/x"})
 		r.Run.Settings[fmt.Sprintf("%q", name)] = text
+		k := &evidence.Kubescape{Images: map[string]string{"storage": text}, Agent: evidence.Agent{ReadyAt: start}, Profile: evidence.Profile{Error: text, Patterns: []string{text}}, Scan: text}
+		r.Evidence.Kubescape = k
+		r.Evidence.Observations[0].Witnesses = []evidence.Witness{evidence.WitnessNodeAgent, evidence.WitnessSensor}
 	}
+	r.Raw[record.RawManifestFiltered], r.Raw[record.RawVEX] = []byte("{}"), []byte("{\"spec\":{}}")
 	r.Evidence.Observations = append(r.Evidence.Observations, evidence.Observation{Path: []byte("\x00base64:eA==")})
 	r.Evidence.Phases = []evidence.Phase{} // empty and nil are the same in a record
 	before := r.Inventory.Packages[len(r.Inventory.Packages)-1].Name

@@ -21,7 +21,8 @@ type Engine interface {
 	// Prepare makes ready what all images share.
 	Prepare(ctx context.Context) error
 	// Observe runs one image and gives its record, all but Run filled in. A
-	// workload that fared badly is no error: the record says so.
+	// workload that fared badly is no error: the record says so. Where the plan
+	// has images side by side it is called for several of them at once.
 	Observe(ctx context.Context, img source.Image) (record.Record, error)
 }
 
@@ -39,12 +40,16 @@ type Plan struct {
 	StartedAt time.Time
 	Resolve   func(ctx context.Context, ref string) (source.Image, error)
 	Engine    Engine
-	Timeline  *Timeline
+	// Parallel is how many images run side by side; 0 and 1 are one after the
+	// other. An engine must be fit for it, and names the steps that it reports
+	// after their images.
+	Parallel int
+	Timeline *Timeline
 }
 
 // Run takes every image of the plan through the whole run and writes the
-// documents. It goes on with the next image when one fails; the outcome says
-// what became of each. Only what ends all of them is an error.
+// documents. It goes on with the other images when one fails; the outcome says
+// what became of each, in the order of the plan. Only what ends all of them is an error.
 func Run(ctx context.Context, p Plan) (Outcome, error) {
 	out := Outcome{ID: p.ID, StartedAt: p.StartedAt, Verdict: gate.VerdictError, Code: fault.Internal}
 	for i, dir := range folders(p.OutputDir, p.Images) {
@@ -64,12 +69,7 @@ func Run(ctx context.Context, p Plan) (Outcome, error) {
 		err = finish(ctx, p, &out, err) // before out is read: its code would be the first one
 		return out, err
 	}
-	for i := range out.Images {
-		if ctx.Err() != nil {
-			break
-		}
-		out.Images[i].settle(ctx, p.image(ctx, images[i], &out.Images[i]))
-	}
+	p.each(ctx, images, out.Images)
 	err = finish(ctx, p, &out, context.Cause(ctx))
 	return out, err
 }
@@ -110,7 +110,7 @@ func (p Plan) image(ctx context.Context, img source.Image, out *ImageOutcome) er
 		StartedAt: p.StartedAt, FinishedAt: time.Now().UTC(),
 		Settings: p.Settings, Timings: p.Timeline.Timings(),
 	}
-	done := p.Timeline.Step("judge and write documents")
+	done := p.step("judge and write documents", out.Requested)
 	err = p.write(ctx, &rec, out)
 	done(err)
 	return err
