@@ -34,6 +34,9 @@ func (c *claim) add(real string) {
 		}
 	}
 	c.paths = append(c.paths, real)
+	for _, made := range c.owners.compiled[real] {
+		c.generated(made)
+	}
 }
 
 // listed claims a path as a package manager lists it: nothing when it is a

@@ -71,7 +71,7 @@ func owned(p inventory.Package) []string {
 }
 
 // copies gives the groups of files with equal contents of which at least one is
-// a package's and at least one is nobody's.
+// a package's and at least one is in nobody's list.
 func (o *owners) copies(ctx context.Context, packages []inventory.Package) [][]string {
 	known, sizes := map[string]bool{}, map[int64][]string{}
 	for _, p := range packages {
@@ -92,7 +92,7 @@ func (o *owners) copies(ctx context.Context, packages []inventory.Package) [][]s
 	}
 	strays := map[int64][]string{}
 	for p, n := range o.tree.nodes {
-		if n.kind == kindFile && !known[p] && len(sizes[n.size]) > 0 {
+		if n.kind == kindFile && (!known[p] || o.made[p]) && len(sizes[n.size]) > 0 {
 			strays[n.size] = append(strays[n.size], p)
 		}
 	}

@@ -42,6 +42,7 @@ func (o *owners) claimDpkg(c *claim, p pkg.Package, m pkg.DpkgDBEntry) {
 			}
 		}
 	}
+	o.claimGenerated(c, root, p)
 }
 
 // diversions reads a dpkg administration's diversions, once: three lines each,

@@ -29,6 +29,10 @@ type owners struct {
 	diverted map[string]map[string][]diversion // by dpkg's directory and path
 	npmRoots map[string]bool                   // directories of the npm packages
 	unread   map[string]string                 // real path of a file that Syft could not read whole: why
+	globbed  map[string][]string               // files of a pattern
+	kept     map[string]map[string][]string    // ucf's files, by registry and package
+	made     map[string]bool                   // files that were claimed although no list names them
+	compiled map[string][]string               // what was compiled from a file
 	total    int
 
 	incomplete string
@@ -39,9 +43,13 @@ func newOwners(t *tree, files contents, model *sbom.SBOM, lim limits) *owners {
 		tree: t, files: files, model: model, lim: lim,
 		cut: map[string]bool{}, diverted: map[string]map[string][]diversion{},
 		npmRoots: map[string]bool{}, unread: map[string]string{},
+		globbed: map[string][]string{}, kept: map[string]map[string][]string{}, made: map[string]bool{}, compiled: map[string][]string{},
 		incomplete: unreadDatabase(model.Artifacts.Unknowns),
 	}
-	for p := range t.nodes {
+	for p, n := range t.nodes {
+		if source, ok := t.compiledFrom(p); ok && n.kind == kindFile {
+			o.compiled[source] = append(o.compiled[source], p)
+		}
 		line, _, _ := strings.Cut(p, "\n")
 		if line = strings.TrimSpace(line); line != p {
 			o.cut[line] = true
@@ -132,6 +140,7 @@ func (o *owners) claim(c *claim, p pkg.Package) {
 		for _, f := range owner.OwnedFiles() {
 			c.listed(path.Join(root, f))
 		}
+		o.claimGenerated(c, root, p)
 		return
 	}
 	switch p.Type {

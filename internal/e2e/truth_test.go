@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"os"
@@ -87,6 +88,22 @@ func TestTruth(t *testing.T) {
 			t.Logf("%d files of packages compared with fanotify, %d findings, %d CVEs not affected", compared, len(out.result.Assessments), out.result.Summary.NotAffected)
 			out.consumed(t)
 		})
+	}
+}
+
+// A file that installing a package has generated, and that no list names, is
+// the package's: reading the bundle of certificates is use of ca-certificates.
+func TestGeneratedFile(t *testing.T) {
+	out := analyse(t, push(t, "certificates"))
+	if out.code != 0 || out.result.Summary.NotAffected == 0 {
+		t.Errorf("exit code %d, %d not affected\n%s", out.code, out.result.Summary.NotAffected, out.stderr)
+	}
+	all, used := read(t, out.dir, "sbom.cdx.json"), read(t, out.dir, "sbom.runtime.cdx.json")
+	for name, want := range map[string]bool{"ca-certificates": true, "coreutils": true, "gzip": false, "debconf": false} {
+		purl := []byte("pkg:deb/debian/" + name + "@")
+		if !bytes.Contains(all, purl) || bytes.Contains(used, purl) != want {
+			t.Errorf("%s: in the image %v, used %v, want %v", name, bytes.Contains(all, purl), !want, want)
+		}
 	}
 }
 

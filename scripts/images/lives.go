@@ -12,6 +12,8 @@ func lives() []fixture {
 	small := []layer{base{}}
 	return []fixture{
 		{"job", "short job that sorts a file and exits 0", small, program(shell("sort -r /etc/passwd | head -n 3; exit 0")...)},
+		{"certificates", "short job that reads the bundle of certificates, which is in no package's list", []layer{base{}, debian{packages: []string{"ca-certificates"}}},
+			program(shell("cat /etc/ssl/certs/ca-certificates.crt > /dev/null; exit 0")...)},
 		{"exit0", "exits 0 at once", small, program("/bin/true")},
 		{"exit1", "exits 1 at once", small, program("/bin/false")},
 		{"crashloop", "works a moment, then exits 3", small, program(shell("cat /etc/passwd > /dev/null; sleep 0.3; exit 3")...)},
