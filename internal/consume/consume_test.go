@@ -209,6 +209,17 @@ func TestCheckFindsBadDocuments(t *testing.T) {
 	}
 }
 
+// The check writes nothing to the disk: there is nothing to take away when the
+// program is killed in the middle of it.
+func TestCheckNeedsNoDisk(t *testing.T) {
+	t.Setenv("TMPDIR", "/nowhere")
+	r := judgetest.Good()
+	judgetest.AddPackage(&r, judgetest.Deb("a", "a", "/a"), cve)
+	if got, _ := check(t, r); len(got.Intended) != 1 {
+		t.Errorf("intended %v", got.Intended)
+	}
+}
+
 // A judgement that speaks twice or never of a finding is found.
 func TestCheckFindsUndecidedFindings(t *testing.T) {
 	r := judgetest.Good()

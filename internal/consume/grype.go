@@ -2,15 +2,16 @@ package consume
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 
 	"github.com/anchore/grype/grype/match"
 	"github.com/anchore/grype/grype/pkg"
 	"github.com/anchore/grype/grype/vex"
 	"github.com/anchore/grype/grype/vulnerability"
 	"github.com/anchore/syft/syft/source"
+	"golang.org/x/sys/unix"
 
 	"github.com/vexxy/action/internal/record"
 )
@@ -21,11 +22,11 @@ func grype(ctx context.Context, document []byte, r record.Record, img image) ([]
 	if err := context.Cause(ctx); err != nil {
 		return nil, err
 	}
-	path, remove, err := keep(document)
+	file, path, err := keep(document)
 	if err != nil {
 		return nil, err
 	}
-	defer remove()
+	defer file.Close()
 	processor, err := vex.NewProcessor(vex.ProcessorOptions{Documents: []string{path}})
 	if err != nil {
 		return nil, err
@@ -42,18 +43,27 @@ func grype(ctx context.Context, document []byte, r record.Record, img image) ([]
 	return suppressed, nil
 }
 
-// keep writes the document to a file, since Grype reads nothing else.
-func keep(document []byte) (path string, remove func(), err error) {
-	dir, err := os.MkdirTemp("", "vexxy-consume-")
+// keep puts the document into a file, since Grype reads nothing else: one in
+// memory, so that whatever ends the program leaves none behind. It can be read
+// until it is closed.
+func keep(document []byte) (f *os.File, path string, err error) {
+	// The kernel frowns on memory that might be executed, and kernels before
+	// 6.3 do not know how to say that this will not be
+	// (https://docs.kernel.org/userspace-api/mfd_noexec.html).
+	fd, err := unix.MemfdCreate("vex.openvex.json", unix.MFD_CLOEXEC|unix.MFD_NOEXEC_SEAL)
+	if errors.Is(err, unix.EINVAL) {
+		fd, err = unix.MemfdCreate("vex.openvex.json", unix.MFD_CLOEXEC)
+	}
 	if err != nil {
-		return "", nil, fmt.Errorf("making directory for the document: %w", err)
+		return nil, "", fmt.Errorf("making a file for the document: %w", err)
 	}
-	path = filepath.Join(dir, "vex.openvex.json")
-	if err := os.WriteFile(path, document, 0o600); err != nil {
-		os.RemoveAll(dir)
-		return "", nil, fmt.Errorf("writing the document: %w", err)
+	path = fmt.Sprintf("/proc/self/fd/%d", fd)
+	f = os.NewFile(uintptr(fd), path)
+	if _, err := f.Write(document); err != nil {
+		f.Close()
+		return nil, "", fmt.Errorf("writing the document: %w", err)
 	}
-	return path, func() { os.RemoveAll(dir) }, nil
+	return f, path, nil
 }
 
 // describe is the image as Grype's source describes it.
