@@ -17,6 +17,9 @@ type seen struct {
 	observations []evidence.Observation
 	// files maps a path to the observations that stand for it.
 	files map[string][]int32
+	// perhaps knows most paths that files does not have: an image's packages own
+	// many more files than are ever used.
+	perhaps sieve
 	// places are the observed paths in their order, without metadata that was
 	// only opened: what lies below a directory stands together.
 	places []place
@@ -52,6 +55,10 @@ func newSeen(observations []evidence.Observation, hardLinks [][]string) *seen {
 				s.add(string(p), int32(i), links)
 			}
 		}
+	}
+	s.perhaps = newSieve(len(s.files))
+	for p := range s.files {
+		s.perhaps.add(p)
 	}
 	slices.SortFunc(s.places, func(a, b place) int { return cmp.Or(strings.Compare(a.path, b.path), s.compare(a.i, b.i)) })
 	return s
@@ -169,6 +176,9 @@ func (s *seen) of(p *inventory.Package) use {
 
 // count takes the observations of one file into account.
 func (s *seen) count(u *use, f string) {
+	if !s.perhaps.has(f) {
+		return
+	}
 	used := false
 	for _, i := range s.files[f] {
 		if classify(f) == metadata && !ran(s.observations[i].Kinds) {

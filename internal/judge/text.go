@@ -16,25 +16,26 @@ const maxText = 480
 // on packages of one source tell of the source, so that statements which differ
 // in nothing but their packages can be one.
 func (c *court) describe(drafts []*draft, checks []evidence.Check) []Assessment {
-	claim, missing := c.claim(checks), missing(checks)
+	// Thousands may share these two: they are encoded once.
+	claim, missing := line(c.claim(checks)), line(missing(checks))
 	out := make([]Assessment, len(drafts))
 	for i, d := range drafts {
-		var text string
+		out[i] = d.Assessment
 		switch d.Reason {
 		case ReasonNotObserved:
-			text = claim
+			out[i].Text = claim
 		case ReasonInsufficient:
-			text = missing
+			out[i].Text = missing
 		case ReasonObserved:
-			text = action(&d.Assessment) + " " + d.sighting()
+			out[i].Text = line(action(&d.Assessment) + " " + d.sighting())
 		default:
-			text = open(&d.Assessment)
+			out[i].Text = line(open(&d.Assessment))
 		}
-		out[i] = d.Assessment
-		out[i].Text = foreign.Text(text).Line(maxText)
 	}
 	return out
 }
+
+func line(text string) string { return foreign.Text(text).Line(maxText) }
 
 // sighting says what was seen: of the package, or of its source where the
 // image has several packages of that.
