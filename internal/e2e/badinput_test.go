@@ -3,7 +3,9 @@ package e2e
 import (
 	"archive/tar"
 	"bytes"
+	"encoding/json"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -55,6 +57,7 @@ func TestBadInput(t *testing.T) {
 		{"no way to the probes", []string{"--network", "none", "--http-probe", "/", layout}, nil, 3, []string{"http-probe", "network", "hint:"}},
 		{"engine of a later version", []string{"--engine", "kubescape", layout}, nil, 3, []string{"kubescape", "hint:"}},
 		{"output directory is a file", []string{"--output-dir", readOnly, layout}, nil, 3, []string{"output directory", "hint:"}},
+		{"output directory that nobody can write to", []string{"--output-dir", filepath.Join(readOnlyDisk(t), "out"), layout}, nil, 3, []string{"output directory", "hint:"}},
 		{"program that is not there", []string{"--command", "/no/such/program", layout}, nil, 5, []string{"/no/such/program"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -87,6 +90,30 @@ func TestBadInput(t *testing.T) {
 				t.Errorf("left behind on the engine:\n%s\nbefore:\n%s", after, before)
 			}
 		})
+	}
+}
+
+// Root that may not load eBPF programs, as in an unprivileged container, is told
+// so before any workload runs.
+func TestNoPermission(t *testing.T) {
+	before := inventoryOfEngine(t)
+	dir := t.TempDir()
+	cmd := command(t.Context(), nil, "run", "--vulnerability-db", must1(database()), "--max-db-age", "0", "--output-dir", dir, "oci-dir:"+fixture(t, "exit0"))
+	cmd.Args = append([]string{"setpriv", "--inh-caps=-all", "--bounding-set=-all", cmd.Path}, cmd.Args[1:]...)
+	cmd.Path = must1(exec.LookPath("setpriv"))
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	cmd.Run()
+	if code := cmd.ProcessState.ExitCode(); code != 5 || !strings.Contains(stderr.String(), "no permission for eBPF") || !strings.Contains(stderr.String(), "hint:") {
+		t.Errorf("exit code %d\n%s", code, stderr.String())
+	}
+	var r result
+	must(json.Unmarshal(read(t, dir, "result.json"), &r))
+	if r.Verdict != "error" || r.ExitCode != 5 || len(r.Assessments) != 0 {
+		t.Errorf("the result says %s, %d, with %d assessments", r.Verdict, r.ExitCode, len(r.Assessments))
+	}
+	if after := inventoryOfEngine(t); after != before {
+		t.Errorf("left behind on the engine:\n%s", after)
 	}
 }
 

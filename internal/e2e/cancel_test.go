@@ -163,3 +163,12 @@ func smallDisk(t *testing.T) string {
 	t.Cleanup(func() { must(unix.Unmount(dir, 0)) })
 	return dir
 }
+
+// readOnlyDisk mounts a tmpfs that nobody can write to, root neither.
+func readOnlyDisk(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	must(unix.Mount("tmpfs", dir, "tmpfs", unix.MS_RDONLY, "size=64k"))
+	t.Cleanup(func() { must(unix.Unmount(dir, 0)) })
+	return dir
+}
