@@ -45,6 +45,7 @@ var packages = []row{
 	{"window", []string{"evidence", "exercise", "inventory", "sensor"}},
 	{"sensor", []string{"evidence", "fault"}},
 	{"exercise", []string{"evidence"}},
+	{"cluster", []string{"fault", "foreign", "journal"}},
 	{"journal", []string{"fault", "foreign"}},
 
 	// The record and its nouns.
