@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"time"
 
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
@@ -41,19 +40,9 @@ func (c *Cluster) connect(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, answerTimeout, fmt.Errorf("the API server did not answer within %s", answerTimeout))
 	defer cancel()
-	for {
-		_, err = client.Discovery().RESTClient().Get().AbsPath("/version").DoRaw(ctx)
-		if err == nil {
-			c.Config, c.Client = config, client
-			return nil
-		}
-		if !c.Own {
-			return err
-		}
-		select {
-		case <-time.After(200 * time.Millisecond):
-		case <-ctx.Done():
-			return fault.New(fault.Infra, "", "reaching cluster %s: %w: %w", c.Name, context.Cause(ctx), err)
-		}
+	if _, err := client.Discovery().RESTClient().Get().AbsPath("/version").DoRaw(ctx); err != nil {
+		return err
 	}
+	c.Config, c.Client = config, client
+	return nil
 }

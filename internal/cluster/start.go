@@ -172,7 +172,10 @@ func (c *Cluster) WaitAPI(ctx context.Context) error {
 		}
 		return c.explain(ctx, c.err)
 	}
-	return c.connect(bounded)
+	if err := c.connect(bounded); err != nil {
+		return c.explain(ctx, fmt.Errorf("reaching the API server: %w", err))
+	}
+	return nil
 }
 
 // pull fetches a node image unless it is there. kind would do so as well, with
