@@ -1,6 +1,7 @@
 package vexdiff
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"errors"
@@ -12,11 +13,13 @@ import (
 )
 
 // Bounds of what is read: Kubescape's storage takes objects of 500,000 bytes
-// unless it is told otherwise, some 1,000 statements.
+// unless it is told otherwise, some 1,000 statements. A decoded object may take
+// forty times the bytes of its JSON, so that their number is bounded too.
 const (
-	maxBytes = 32 << 20
-	maxPairs = 200_000
-	maxName  = 4096 // of a package URL or an identifier, in bytes
+	maxBytes   = 16 << 20
+	maxObjects = 400_000
+	maxPairs   = 200_000
+	maxName    = 4096 // of a package URL or an identifier, in bytes
 )
 
 // object is what is read of an OpenVulnerabilityExchangeContainer
@@ -48,6 +51,9 @@ type product struct {
 func (b *bench) read(raw []byte) error {
 	if len(raw) > maxBytes {
 		return fmt.Errorf("it has %d bytes, at most %d are read", len(raw), maxBytes)
+	}
+	if n := bytes.Count(raw, []byte("{")); n > maxObjects {
+		return fmt.Errorf("it has %d objects, at most %d are read", n, maxObjects)
 	}
 	var o object
 	if err := json.Unmarshal(raw, &o); err != nil {
