@@ -4,11 +4,20 @@ import (
 	"archive/tar"
 	"bytes"
 	"encoding/json"
+	"errors"
+	"io"
+	"maps"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+
+	"github.com/vexxy/action/internal/record"
 )
 
 // Every wrong input ends with its documented code, says what is wrong and what
@@ -177,6 +186,15 @@ func TestHostileNames(t *testing.T) {
 	if out.code != 0 && out.code != 4 {
 		t.Fatalf("exit code %d\n%s", out.code, out.stderr)
 	}
+	seen := map[string]bool{}
+	for _, o := range must1(record.Read(filepath.Join(out.dir, "record"))).Evidence.Observations {
+		if name := string(o.Path); strings.HasPrefix(name, "/hostile/") {
+			seen[name] = true
+		}
+	}
+	if there := filesBelow(t, "hostile-names", "/hostile/"); len(there) < 30 || !maps.Equal(seen, there) {
+		t.Errorf("the record has %d files: %q\nthe image %d: %q", len(seen), slices.Sorted(maps.Keys(seen)), len(there), slices.Sorted(maps.Keys(there)))
+	}
 	summary, err := os.ReadFile(filepath.Join(out.dir, "summary.md"))
 	must(err)
 	for sink, text := range map[string]string{"stdout": out.stdout, "stderr": out.stderr, "summary.md": string(summary)} {
@@ -184,6 +202,24 @@ func TestHostileNames(t *testing.T) {
 			if strings.Contains(text, bad) {
 				t.Errorf("%s holds %q", sink, bad)
 			}
+		}
+	}
+}
+
+// filesBelow gives the files of a fixture below a directory, byte for byte.
+func filesBelow(t *testing.T, image, dir string) map[string]bool {
+	t.Helper()
+	contents := mutate.Extract(layoutImage(t, image))
+	defer contents.Close()
+	found := map[string]bool{}
+	for r := tar.NewReader(contents); ; {
+		h, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			return found
+		}
+		must(err)
+		if name := path.Join("/", h.Name); h.Typeflag == tar.TypeReg && strings.HasPrefix(name, dir) {
+			found[name] = true
 		}
 	}
 }
