@@ -58,9 +58,10 @@ var made = []struct{ owners, patterns []string }{
 	{[]string{"libc6", "libc-bin", "glibc", "glibc-gconv-extra"}, []string{
 		"/usr/lib*/gconv/gconv-modules.cache", "/usr/lib/*/gconv/gconv-modules.cache",
 	}},
-	// postinst of each, which copies or completes defaults out of /usr/share
+	// postinst of each, which copies or completes defaults out of /usr/share.
+	// base-passwd's /etc/passwd and /etc/group are left out: they are the
+	// site's, and the container runtime reads them for its own ends.
 	{[]string{"libc-bin"}, []string{"/etc/nsswitch.conf"}},
-	{[]string{"base-passwd"}, []string{"/etc/passwd", "/etc/group"}},
 	{[]string{"base-files"}, []string{"/etc/profile", "/etc/motd", "/root/.profile", "/root/.bashrc"}},
 	{[]string{"libpam-runtime"}, []string{"/etc/pam.d/common-*"}},
 	// update-xmlcatalog(8), update-catalog(8), update-mime(8)

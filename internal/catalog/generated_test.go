@@ -35,6 +35,7 @@ func TestGenerated(t *testing.T) {
 		{"locales", []string{"/usr/lib/locale/de_DE.utf8/LC_MESSAGES/SYS_LC_MESSAGES", "/usr/lib/locale/locale-archive"}, []string{"/usr/lib/locale/C.utf8/LC_CTYPE"}},
 		{"tzdata", []string{"/etc/localtime"}, nil},
 		{"libc-bin", []string{"/etc/nsswitch.conf"}, []string{"/etc/ld.so.cache"}},
+		{"base-passwd", nil, []string{"/etc/passwd", "/etc/group"}},
 		{"libpam-runtime", []string{"/etc/pam.d/common-auth"}, []string{"/etc/pam.d/app"}},
 		{"ca-certificates-not", nil, []string{"/etc/ssl/certs/ca-certificates.crt"}},
 	} {
