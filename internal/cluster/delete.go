@@ -11,11 +11,11 @@ import (
 	"github.com/vexxy/action/internal/journal"
 )
 
-// kind's labels of a node container, and the role of one that is no node.
+// labelCluster is kind's label of its containers, with the cluster's name as
+// its value; balancer ends the name of the one that is no node.
 const (
 	labelCluster = "io.x-k8s.kind.cluster"
-	labelRole    = "io.x-k8s.kind.role"
-	roleBalancer = "external-load-balancer"
+	balancer     = "-external-load-balancer"
 )
 
 // deleteTimeout bounds a deletion, and sweepEvery is the time between its
@@ -113,15 +113,15 @@ func (e engine) sweep(ctx context.Context, name string, made <-chan struct{}) er
 				ended = false
 			}
 		}
-		ids, err := e.ask(ctx, "ps", "--all", "--quiet", "--no-trunc", "--filter", "label="+labelCluster+"="+name)
+		nodes, err := e.ask(ctx, "ps", "--all", "--filter", "label="+labelCluster+"="+name, "--format", "{{.Names}}")
 		if err != nil {
 			return err
 		}
-		if len(ids) == 0 && ended {
+		if len(nodes) == 0 && ended {
 			return nil
 		}
-		if len(ids) > 0 {
-			if _, err := e.ask(ctx, append([]string{"rm", "--force", "--volumes"}, ids...)...); err != nil && !gone(err.Error()) {
+		if len(nodes) > 0 {
+			if err := e.removeNodes(ctx, nodes); err != nil && !gone(err.Error()) {
 				refused = err
 				failures++
 			}
@@ -138,4 +138,24 @@ func (e engine) sweep(ctx context.Context, name string, made <-chan struct{}) er
 		}
 	}
 	return refused
+}
+
+// removeNodes removes containers and their volumes. With Podman kind makes
+// volumes that have the node's name for a label and do not go with it.
+func (e engine) removeNodes(ctx context.Context, nodes []string) error {
+	var volumes []string
+	if e.binary == "podman" {
+		for _, node := range nodes {
+			of, err := e.ask(ctx, "volume", "ls", "--quiet", "--filter", "label="+node)
+			if err != nil {
+				return err
+			}
+			volumes = append(volumes, of...)
+		}
+	}
+	_, err := e.ask(ctx, append([]string{"rm", "--force", "--volumes"}, nodes...)...)
+	if err == nil && len(volumes) > 0 {
+		_, err = e.ask(ctx, append([]string{"volume", "rm", "--force"}, volumes...)...)
+	}
+	return err
 }

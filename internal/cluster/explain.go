@@ -59,7 +59,7 @@ func (c *Cluster) complaints(ctx context.Context) string {
 
 // Lines that say nothing to a user: kubeadm's remarks on its own progress, and
 // the stack below its last word.
-var silent = regexp.MustCompile(`^(I[0-9]{4} .*|\s+/.*\.go:[0-9]+|[\w./*()-]+\.[\w.()*]+|\[[a-z-]+\] .*(Using|Creating|Generating|Writing).*)$`)
+var silent = regexp.MustCompile(`^(I[0-9]{4} .*|\s+/.*\.(go|s):[0-9]+|[\w./*()-]+\.[\w.()*]+|\[[a-z-]+\] .*(Using|Creating|Generating|Writing).*)$`)
 
 // sayings gives the lines of an output that say something.
 func sayings(output string) []string {
@@ -83,10 +83,10 @@ var hints = []struct{ says, hint string }{
 	{`non-overlapping ipv4|pool overlaps|overlapping`, "remove networks that nobody uses: `docker network prune`"},
 	{`unauthorized|denied|manifest unknown|not found: manifest|manifest for .* not found|repository does not exist|no such image|name unknown`, "check the node image's name, and that the engine may pull it; --node-image names another"},
 	{`no such host|i/o timeout|dial tcp|proxyconnect|tls handshake`, "check the engine's way to the registry, or load the node image before and name it with --node-image"},
+	{`exec format error`, "the node image is made for another processor: name one for this with --node-image"},
+	{`log line that matches`, "the node did not boot: check that the node image is made for kind, and for this processor"},
 	{`requires cgroup v2|delegate=yes|cgroup`, "see https://kind.sigs.k8s.io/docs/user/rootless for what the engine's control groups must allow"},
 	{`exit status 137|signal: killed|out of memory|oom`, "give the machine more memory: a node takes about 1 GiB before it runs anything"},
-	{`log line that matches`, "the node did not boot: check that the node image is made for kind, and for this processor"},
-	{`exec format error`, "the node image is made for another processor: name one for this with --node-image"},
 }
 
 // hintOf gives the hint for an error's text, "" where there is none.

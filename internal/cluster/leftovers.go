@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"strings"
 
+	kind "sigs.k8s.io/kind/pkg/cluster"
+
 	"github.com/vexxy/action/internal/journal"
 )
 
@@ -47,7 +49,7 @@ func Leftovers(ctx context.Context) ([]Leftover, error) {
 		if err != nil {
 			return nil, err
 		}
-		names, err := e.ask(ctx, "ps", "--all", "--filter", "label="+labelCluster, "--format", `{{.Label "`+labelCluster+`"}}`)
+		names, err := e.clusters(ctx)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("listing clusters: %w", err))
 			continue
@@ -65,8 +67,29 @@ func Leftovers(ctx context.Context) ([]Leftover, error) {
 	return append(clusters, networks...), errors.Join(errs...)
 }
 
-// leftovers are the names that are ours, each once: a cluster is named by each
-// of its nodes.
+// clusters are the names of all of kind's clusters. How to ask for a label
+// differs from engine to engine, which kind knows.
+func (e engine) clusters(ctx context.Context) ([]string, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, answerTimeout, fmt.Errorf("%s did not answer within %s", e.binary, answerTimeout))
+	defer cancel()
+	type answer struct {
+		names []string
+		err   error
+	}
+	got := make(chan answer, 1)
+	go func() {
+		names, err := kind.NewProvider(e.option).List()
+		got <- answer{names, err}
+	}()
+	select {
+	case a := <-got:
+		return a.names, a.err
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
+// leftovers are the names that are ours, each once.
 func (e engine) leftovers(kind journal.Kind, names []string) []Leftover {
 	var all []Leftover
 	seen := map[string]bool{}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"unicode"
 
 	kindlog "sigs.k8s.io/kind/pkg/log"
 )
@@ -56,7 +57,7 @@ func (l *log) Info(text string) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.last = strings.TrimRight(step, " .\n")
+	l.last = strings.TrimRightFunc(step, func(r rune) bool { return r > unicode.MaxASCII || strings.ContainsRune(" .\n", r) })
 	for name, wait := range l.waits {
 		if strings.HasPrefix(step, name) {
 			select {

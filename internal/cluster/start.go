@@ -135,13 +135,13 @@ func setenv(name, value string) func() {
 
 // settle finds the nodes and configures their runtime.
 func (c *Cluster) settle(ctx context.Context) error {
-	nodes, err := c.engine.ask(ctx, "ps", "--filter", "label="+labelCluster+"="+c.Name, "--format", `{{.Names}} {{.Label "`+labelRole+`"}}`)
+	names, err := c.engine.ask(ctx, "ps", "--filter", "label="+labelCluster+"="+c.Name, "--format", "{{.Names}}")
 	if err != nil {
 		return fmt.Errorf("listing nodes: %w", err)
 	}
 	c.nodes = nil
-	for _, line := range nodes {
-		if name, role, _ := strings.Cut(line, " "); role != roleBalancer {
+	for _, name := range names {
+		if !strings.HasSuffix(name, balancer) {
 			c.nodes = append(c.nodes, name)
 		}
 	}
