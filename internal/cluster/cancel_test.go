@@ -28,10 +28,14 @@ func TestCancel(t *testing.T) {
 		when func(t *testing.T, c *Cluster) bool
 	}{
 		{"before the network", func(*testing.T, *Cluster) bool { return true }},
-		{"network made", func(t *testing.T, c *Cluster) bool { return len(docker(t, "network", "ls", "-q", "--filter", "name="+c.Name)) > 0 }},
+		{"network made", func(t *testing.T, c *Cluster) bool {
+			return len(docker(t, "network", "ls", "-q", "--filter", "name="+c.Name)) > 0
+		}},
 		{"kind launched", func(_ *testing.T, c *Cluster) bool { return c.log.step() != "" }},
 		{"docker run", func(_ *testing.T, c *Cluster) bool { return running("docker run --name " + c.Name) }},
-		{"node made", func(t *testing.T, c *Cluster) bool { return len(docker(t, "ps", "-aq", "--filter", "name="+c.Name)) > 0 }},
+		{"node made", func(t *testing.T, c *Cluster) bool {
+			return len(docker(t, "ps", "-aq", "--filter", "name="+c.Name)) > 0
+		}},
 		{"kubeadm", func(_ *testing.T, c *Cluster) bool { return running(c.Name + "-control-plane kubeadm init") }},
 		{"addons", func(_ *testing.T, c *Cluster) bool {
 			return strings.HasPrefix(c.log.step(), "Installing")

@@ -45,7 +45,7 @@ type Cluster struct {
 	options Options
 	engine  engine
 	config  *v1alpha4.Cluster
-	log     *log
+	log     *diary
 	nodes   []string // names of the node containers, once they run
 
 	mu      sync.Mutex
@@ -109,7 +109,7 @@ func New(o Options) (*Cluster, error) {
 	}
 	return &Cluster{
 		Name: prefix + o.RunID, Own: true, Kubeconfig: kubeconfigIn(o.Dir),
-		options: o, engine: e, config: config, log: newLog(),
+		options: o, engine: e, config: config, log: newDiary(),
 	}, nil
 }
 

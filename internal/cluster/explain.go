@@ -65,8 +65,11 @@ var silent = regexp.MustCompile(`^(I[0-9]{4} .*|\s+/.*\.(go|s):[0-9]+|[\w./*()-]
 func sayings(output string) []string {
 	var lines []string
 	for _, line := range strings.Split(output, "\n") {
-		if line = strings.TrimRight(line, " \r"); strings.TrimSpace(line) != "" && !silent.MatchString(line) {
-			lines = append(lines, strings.TrimSpace(line))
+		if silent.MatchString(strings.TrimRight(line, " \r")) {
+			continue
+		}
+		if line = strings.TrimSpace(line); line != "" && (len(lines) == 0 || lines[len(lines)-1] != line) {
+			lines = append(lines, line)
 		}
 	}
 	return lines

@@ -71,7 +71,7 @@ func TestLife(t *testing.T) {
 	if out := docker(t, "exec", c.Name+"-control-plane", "sh", "-c", "cat /vexxy/here; grep -i podPidsLimit /var/lib/kubelet/config.yaml; touch /vexxy/x 2>/dev/null || echo kept"); !strings.Contains(strings.Join(out, " "), "mounted") || !strings.Contains(strings.Join(out, " "), "podPidsLimit:_77") || !strings.Contains(strings.Join(out, " "), "kept") {
 		t.Errorf("the node says %q", out)
 	}
-	pod := runPod(t, ctx, c, named)
+	pod := startPod(t, ctx, c, "app", named, corev1.PullNever)
 	if got := pod.Status.ContainerStatuses[0].ImageID; !strings.HasSuffix(got, digest.String()) {
 		t.Errorf("the pod's image ID is %s, published is %s", got, digest)
 	}
@@ -121,23 +121,23 @@ func fixture(t *testing.T, name string) v1.Image {
 	return img
 }
 
-// runPod runs a pod that may not pull, and waits until its container runs.
-func runPod(t *testing.T, ctx context.Context, c *Cluster, image string) *corev1.Pod {
+// startPod runs a pod and waits until its container runs.
+func startPod(t *testing.T, ctx context.Context, c *Cluster, name, image string, pull corev1.PullPolicy) *corev1.Pod {
 	t.Helper()
 	no := false
 	pods := c.Client.CoreV1().Pods("default")
 	_, err := pods.Create(ctx, &corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{Name: "app"},
+		ObjectMeta: metav1.ObjectMeta{Name: name},
 		Spec: corev1.PodSpec{
 			AutomountServiceAccountToken: &no,
-			Containers:                   []corev1.Container{{Name: "app", Image: image, ImagePullPolicy: corev1.PullNever}},
+			Containers:                   []corev1.Container{{Name: "app", Image: image, ImagePullPolicy: pull}},
 		},
 	}, metav1.CreateOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for {
-		pod, err := pods.Get(ctx, "app", metav1.GetOptions{})
+		pod, err := pods.Get(ctx, name, metav1.GetOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -17,8 +17,8 @@ const (
 	stepControlPlane = "Starting control-plane"
 )
 
-// log takes kind's log, which goes nowhere but into errors.
-type log struct {
+// diary takes kind's log, which goes nowhere but into errors.
+type diary struct {
 	mu      sync.Mutex
 	last    string
 	warning []string
@@ -28,15 +28,15 @@ type log struct {
 // maxWarnings bounds the warnings that are kept.
 const maxWarnings = 5
 
-func newLog() *log {
-	return &log{waits: map[string]chan struct{}{stepNodes: make(chan struct{}), stepControlPlane: make(chan struct{})}}
+func newDiary() *diary {
+	return &diary{waits: map[string]chan struct{}{stepNodes: make(chan struct{}), stepControlPlane: make(chan struct{})}}
 }
 
 // reached gives a channel that is closed when kind begins the step.
-func (l *log) reached(step string) <-chan struct{} { return l.waits[step] }
+func (l *diary) reached(step string) <-chan struct{} { return l.waits[step] }
 
 // step is what kind began last.
-func (l *log) step() string {
+func (l *diary) step() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.last
@@ -44,13 +44,13 @@ func (l *log) step() string {
 
 // warnings are what kind warned of, without its remarks on the network that it
 // was told to use.
-func (l *log) warnings() []string {
+func (l *diary) warnings() []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.warning
 }
 
-func (l *log) Info(text string) {
+func (l *diary) Info(text string) {
 	step, begins := strings.CutPrefix(text, " • ")
 	if !begins {
 		return
@@ -69,7 +69,7 @@ func (l *log) Info(text string) {
 	}
 }
 
-func (l *log) Warn(text string) {
+func (l *diary) Warn(text string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if !strings.HasPrefix(text, "WARNING: ") && len(l.warning) < maxWarnings {
@@ -77,14 +77,14 @@ func (l *log) Warn(text string) {
 	}
 }
 
-func (l *log) Infof(format string, args ...any)  { l.Info(fmt.Sprintf(format, args...)) }
-func (l *log) Warnf(format string, args ...any)  { l.Warn(fmt.Sprintf(format, args...)) }
-func (l *log) Error(text string)                 { l.Warn(text) }
-func (l *log) Errorf(format string, args ...any) { l.Warn(fmt.Sprintf(format, args...)) }
-func (l *log) Enabled() bool                     { return true }
+func (l *diary) Infof(format string, args ...any)  { l.Info(fmt.Sprintf(format, args...)) }
+func (l *diary) Warnf(format string, args ...any)  { l.Warn(fmt.Sprintf(format, args...)) }
+func (l *diary) Error(text string)                 { l.Warn(text) }
+func (l *diary) Errorf(format string, args ...any) { l.Warn(fmt.Sprintf(format, args...)) }
+func (l *diary) Enabled() bool                     { return true }
 
 // V gives the log itself for what is meant for users, and none for the rest.
-func (l *log) V(level kindlog.Level) kindlog.InfoLogger {
+func (l *diary) V(level kindlog.Level) kindlog.InfoLogger {
 	if level > 0 {
 		return kindlog.NoopInfoLogger{}
 	}
