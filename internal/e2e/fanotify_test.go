@@ -53,7 +53,12 @@ func witness(t *testing.T, config string) func() truth {
 			}
 		}
 	}()
-	return func() truth { return <-done }
+	return func() truth {
+		// The run is over; what the witness waits for still will not come.
+		late := time.AfterFunc(10*time.Second, cancel)
+		defer late.Stop()
+		return <-done
+	}
 }
 
 // listen collects the regular files that are opened in a container's root from
@@ -70,29 +75,27 @@ func listen(ctx context.Context, docker *client.Client, id string) (map[string]b
 		return nil, err
 	}
 	defer unix.Close(fd)
-	for marked := false; !marked; {
-		var st unix.Statfs_t
-		if unix.Statfs(dir, &st) == nil && st.Type == unix.OVERLAYFS_SUPER_MAGIC {
-			if err := unix.FanotifyMark(fd, unix.FAN_MARK_ADD|unix.FAN_MARK_FILESYSTEM, unix.FAN_OPEN|unix.FAN_OPEN_EXEC, unix.AT_FDCWD, dir); err != nil {
-				return nil, err
-			}
-			marked = true
+	l := listener{fd: fd, root: dir, id: id, paths: map[string]bool{}, buf: make([]byte, 1<<20)}
+	// The engine mounts the root for a moment when it makes the container, and
+	// anew when it starts it; a mark goes with its mount.
+	for seen := false; ; {
+		there, err := l.mark()
+		if err != nil {
+			return l.paths, err
 		}
-		if !marked && !wait(ctx, time.Millisecond) {
-			return nil, errors.New("the container never started")
-		}
-	}
-	l := listener{fd: fd, root: dir, id: id, paths: map[string]bool{}}
-	for {
+		seen = seen || there
 		if err := l.drain(); err != nil {
 			return l.paths, err
 		}
-		var st unix.Statfs_t
-		if unix.Statfs(dir, &st) != nil || st.Type != unix.OVERLAYFS_SUPER_MAGIC {
-			return l.paths, l.drain()
+		if l.begun && !there {
+			return l.paths, nil
 		}
-		if !wait(ctx, 10*time.Millisecond) {
-			return l.paths, errors.New("the container did not end")
+		pause := time.Millisecond
+		if l.begun {
+			pause = 10 * time.Millisecond
+		}
+		if !wait(ctx, pause) {
+			return l.paths, fmt.Errorf("the container did not begin and end: its root was there %v, an exec %v", seen, l.begun)
 		}
 	}
 }
@@ -102,19 +105,33 @@ type listener struct {
 	root, id string
 	begun    bool // an exec was seen: what came before is the runtime's
 	paths    map[string]bool
+	buf      []byte
+}
+
+// mark listens to the root where it is mounted. To do so again is nothing new.
+func (l *listener) mark() (there bool, err error) {
+	dir, err := unix.Open(l.root, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return false, nil
+	}
+	defer unix.Close(dir)
+	var st unix.Statfs_t
+	if unix.Fstatfs(dir, &st) != nil || st.Type != unix.OVERLAYFS_SUPER_MAGIC {
+		return false, nil
+	}
+	return true, unix.FanotifyMark(l.fd, unix.FAN_MARK_ADD|unix.FAN_MARK_FILESYSTEM, unix.FAN_OPEN|unix.FAN_OPEN_EXEC, dir, "")
 }
 
 func (l *listener) drain() error {
-	buf := make([]byte, 1<<20)
 	for {
-		n, err := unix.Read(l.fd, buf)
+		n, err := unix.Read(l.fd, l.buf)
 		if errors.Is(err, unix.EAGAIN) {
 			return nil
 		}
 		if err != nil {
 			return err
 		}
-		for rest := buf[:n]; len(rest) > 0; {
+		for rest := l.buf[:n]; len(rest) > 0; {
 			var m unix.FanotifyEventMetadata
 			if err := binary.Read(bytes.NewReader(rest), binary.NativeEndian, &m); err != nil {
 				return err
