@@ -46,6 +46,7 @@ type Cluster struct {
 	engine  engine
 	config  *v1alpha4.Cluster
 	log     *diary
+	host    string   // of the engine, if it is not this machine's
 	nodes   []string // names of the node containers, once they run
 
 	mu      sync.Mutex
@@ -107,10 +108,12 @@ func New(o Options) (*Cluster, error) {
 	if o.Note == nil {
 		o.Note = func(string) {}
 	}
-	return &Cluster{
+	c := &Cluster{
 		Name: prefix + o.RunID, Own: true, Kubeconfig: kubeconfigIn(o.Dir),
 		options: o, engine: e, config: config, log: newDiary(),
-	}, nil
+	}
+	c.reachable()
+	return c, nil
 }
 
 // Create makes a cluster and returns when its API server answers, which is

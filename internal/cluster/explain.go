@@ -34,7 +34,7 @@ func (c *Cluster) explain(ctx context.Context, err error) error {
 
 // brief cuts kind's command line, which for a node has some forty arguments.
 func brief(text string) string {
-	return foreign.Text(commandLine.ReplaceAllString(text, "$1 …")).Line(500)
+	return foreign.Text(commandLine.ReplaceAllString(text, "$1 …\"")).Line(500)
 }
 
 var commandLine = regexp.MustCompile(`(command "\S+ \S+) .*"`)
@@ -57,9 +57,9 @@ func (c *Cluster) complaints(ctx context.Context) string {
 	return all.String()
 }
 
-// Lines that say nothing to a user: kubeadm's remarks on its own progress, and
-// the stack below its last word.
-var silent = regexp.MustCompile(`^(I[0-9]{4} .*|\s+/.*\.(go|s):[0-9]+|[\w./*()-]+\.[\w.()*]+|\[[a-z-]+\] .*(Using|Creating|Generating|Writing).*)$`)
+// Lines that say nothing to a user: kubeadm's remarks and warnings on its own
+// progress, and the stack below its last word.
+var silent = regexp.MustCompile(`^([IW][0-9]{4} .*|no stack trace|\s+/.*\.(go|s):[0-9]+|[\w./*()-]+\.[\w.()*]+|\[[a-z-]+\] .*(Using|Creating|Generating|Writing).*)$`)
 
 // sayings gives the lines of an output that say something.
 func sayings(output string) []string {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,8 +18,12 @@ import (
 	"github.com/vexxy/action/internal/foreign"
 )
 
-// readyTimeout bounds the wait for the nodes.
-const readyTimeout = 4 * time.Minute
+// readyTimeout bounds the wait for the nodes, and pulseEvery is the time
+// between two looks at whether their containers run at all.
+const (
+	readyTimeout = 4 * time.Minute
+	pulseEvery   = 3 * time.Second
+)
 
 // system is the namespace of what Kubernetes itself runs in pods.
 const system = "kube-system"
@@ -32,9 +37,16 @@ func (c *Cluster) WaitReady(ctx context.Context) error {
 	defer cancel()
 	changed := make(chan struct{}, 1)
 	look := c.watch(bounded, changed)
+	pulse := time.NewTicker(pulseEvery)
+	defer pulse.Stop()
 	for missing := ""; ; {
 		select {
 		case <-changed:
+		case <-pulse.C:
+			if err := c.Alive(bounded); err != nil && context.Cause(ctx) == nil {
+				return err
+			}
+			continue
 		case <-bounded.Done():
 			if cause := context.Cause(ctx); cause != nil {
 				return fmt.Errorf("waiting for the nodes: %w", cause)
@@ -52,6 +64,25 @@ func (c *Cluster) WaitReady(ctx context.Context) error {
 			return nil
 		}
 	}
+}
+
+// Alive is an error if a node's container of an own cluster runs no more, with
+// the node's last words.
+func (c *Cluster) Alive(ctx context.Context) error {
+	if !c.Own {
+		return nil
+	}
+	running, err := c.engine.ask(ctx, "ps", "--filter", "label="+labelCluster+"="+c.Name, "--format", "{{.Names}}")
+	if err != nil {
+		return fmt.Errorf("looking at the nodes: %w", err)
+	}
+	for _, n := range c.nodes {
+		if !slices.Contains(running, n) {
+			return fault.New(fault.Infra, "see what ended it: memory that ran out, or another program that cleans up",
+				"cluster %s: node %s runs no more: %s", c.Name, n, lastLines(c.complaints(ctx), 3))
+		}
+	}
+	return nil
 }
 
 // watch follows what WaitReady wants to know. The function that it gives says

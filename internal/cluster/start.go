@@ -172,7 +172,11 @@ func (c *Cluster) WaitAPI(ctx context.Context) error {
 		}
 		return c.explain(ctx, c.err)
 	}
-	if err := c.connect(bounded); err != nil {
+	err := c.redirect()
+	if err == nil {
+		err = c.connect(bounded)
+	}
+	if err != nil {
 		return c.explain(ctx, fmt.Errorf("reaching the API server: %w", err))
 	}
 	return nil
