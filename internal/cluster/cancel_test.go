@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"errors"
+	"net"
 	"os"
 	"os/exec"
 	"strings"
@@ -85,6 +86,24 @@ func TestCancel(t *testing.T) {
 // running reports whether a process has the text in its command line.
 func running(text string) bool {
 	return exec.Command("pgrep", "-f", "--", text).Run() == nil
+}
+
+// A registry that never answers holds nobody.
+func TestCancelPull(t *testing.T) {
+	nodeImage(t)
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	stop := errors.New("enough")
+	ctx, cancel := context.WithTimeoutCause(t.Context(), time.Second, stop)
+	defer cancel()
+	began := time.Now()
+	_, err = Create(ctx, Options{RunID: newRun(t), NodeImage: silent.Addr().String() + "/team/node:v1", Dir: t.TempDir()})
+	if !errors.Is(err, stop) || time.Since(began) > 5*time.Second {
+		t.Errorf("after %s: %v", time.Since(began), err)
+	}
 }
 
 // A failed creation says why, with a hint, and leaves nothing.

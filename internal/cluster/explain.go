@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -97,7 +98,7 @@ func hintOf(text, binary string) string {
 	text = strings.ToLower(text)
 	for _, h := range hints {
 		if found, err := regexp.MatchString(h.says, text); err == nil && found {
-			return strings.ReplaceAll(h.hint, "`docker ", "`"+binary+" ")
+			return strings.ReplaceAll(h.hint, "`docker ", "`"+cmp.Or(binary, "docker")+" ")
 		}
 	}
 	return ""

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -54,6 +56,18 @@ func TestRemoteEngine(t *testing.T) {
 	err := c.WaitReady(ctx)
 	if fault.CodeOf(ctx, err) != fault.Infra || !strings.Contains(err.Error(), "runs no more") || time.Since(began) > time.Minute {
 		t.Errorf("after %s: %v", time.Since(began), err)
+	}
+	// What is there is in the bundle all the same.
+	dir := t.TempDir()
+	if err := c.Support(ctx, dir, nil); err != nil {
+		t.Error(err)
+	}
+	for name, holds := range map[string]string{
+		"nodes/" + c.nodes[0] + "/inspect.json": `"Running": false`, "nodes/" + c.nodes[0] + "/serial.log": "Multi-User", "errors.txt": "nodes.json",
+	} {
+		if raw, err := os.ReadFile(filepath.Join(dir, name)); err != nil || !strings.Contains(string(raw), holds) {
+			t.Errorf("the bundle's %s: %v: %.500s", name, err, raw)
+		}
 	}
 }
 

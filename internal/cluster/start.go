@@ -57,7 +57,7 @@ func (c *Cluster) Start(ctx context.Context) error {
 	case <-c.log.reached(stepControlPlane):
 	case <-c.made:
 		if c.err != nil {
-			return c.explain(ctx, c.err)
+			return c.failed(ctx)
 		}
 	case <-bounded.Done():
 		if cause := context.Cause(ctx); cause != nil {
@@ -167,10 +167,7 @@ func (c *Cluster) WaitAPI(ctx context.Context) error {
 		return c.explain(ctx, fmt.Errorf("the control plane did not boot within %s", apiTimeout))
 	}
 	if c.err != nil {
-		if cause := context.Cause(ctx); cause != nil {
-			return fmt.Errorf("creating cluster: %w", cause)
-		}
-		return c.explain(ctx, c.err)
+		return c.failed(ctx)
 	}
 	err := c.redirect()
 	if err == nil {
@@ -180,6 +177,15 @@ func (c *Cluster) WaitAPI(ctx context.Context) error {
 		return c.explain(ctx, fmt.Errorf("reaching the API server: %w", err))
 	}
 	return nil
+}
+
+// failed is kind's error. A terminal's interrupt ends kind's commands as well
+// as the run, and is then what there is to tell.
+func (c *Cluster) failed(ctx context.Context) error {
+	if cause := context.Cause(ctx); cause != nil {
+		return fmt.Errorf("creating cluster: %w", cause)
+	}
+	return c.explain(ctx, c.err)
 }
 
 // pull fetches a node image unless it is there. kind would do so as well, with

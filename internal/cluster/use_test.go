@@ -170,6 +170,11 @@ func open(t *testing.T, ctx context.Context, c *Cluster) {
 	config.AuthInfos["stranger"].Token = "wrong"
 	config.CurrentContext = "dead"
 	users := filepath.Join(t.TempDir(), "config")
+	here := config.Clusters[config.Contexts[mine].Cluster]
+	if err := os.WriteFile(filepath.Join(filepath.Dir(users), "ca.crt"), here.CertificateAuthorityData, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	here.CertificateAuthorityData, here.CertificateAuthority = nil, "ca.crt"
 	if err := clientcmd.WriteToFile(*config, users); err != nil {
 		t.Fatal(err)
 	}
@@ -184,6 +189,11 @@ func open(t *testing.T, ctx context.Context, c *Cluster) {
 	private, err := clientcmd.LoadFromFile(opened.Kubeconfig)
 	if err != nil || len(private.Contexts) != 1 || private.CurrentContext != mine || opened.Own {
 		t.Errorf("opened %+v with %d contexts, %v", opened, len(private.Contexts), err)
+	}
+	for _, to := range private.Clusters {
+		if len(to.CertificateAuthorityData) == 0 || to.CertificateAuthority != "" {
+			t.Errorf("the private kubeconfig depends on the file %q", to.CertificateAuthority)
+		}
 	}
 	if err := opened.WaitReady(ctx); err != nil {
 		t.Error(err)
