@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -21,7 +22,7 @@ const goneWithin = 10 * time.Second
 // container is made, while it boots, while kubeadm works.
 func TestCancel(t *testing.T) {
 	image := nodeImage(t)
-	before := volumes(t)
+	before, shared := volumes(t), sharedNetwork(t)
 	stop := errors.New("enough")
 	for _, c := range []struct {
 		name string
@@ -32,7 +33,12 @@ func TestCancel(t *testing.T) {
 		{"network made", func(t *testing.T, c *Cluster) bool {
 			return len(docker(t, "network", "ls", "-q", "--filter", "name="+c.Name)) > 0
 		}},
-		{"kind launched", func(_ *testing.T, c *Cluster) bool { return c.log.step() != "" }},
+		{"kind launched", func(_ *testing.T, c *Cluster) bool {
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			return c.made != nil
+		}},
+		{"network read", func(_ *testing.T, c *Cluster) bool { return c.log.step() != "" }},
 		{"docker run", func(_ *testing.T, c *Cluster) bool { return running("docker run --name " + c.Name) }},
 		{"node made", func(t *testing.T, c *Cluster) bool {
 			return len(docker(t, "ps", "-aq", "--filter", "name="+c.Name)) > 0
@@ -76,11 +82,21 @@ func TestCancel(t *testing.T) {
 			if left := remains(t, run); len(left) > 0 {
 				t.Errorf("left behind: %q", left)
 			}
+			// kind makes its own network when it is told of no other in time.
+			if !slices.Equal(sharedNetwork(t), shared) {
+				t.Errorf("networks %q, before there were %q", sharedNetwork(t), shared)
+			}
 			if n := len(volumes(t)); n > len(before) {
 				t.Errorf("%d volumes, before there were %d", n, len(before))
 			}
 		})
 	}
+}
+
+// sharedNetwork lists the network that kind gives to clusters which have none
+// of their own.
+func sharedNetwork(t *testing.T) []string {
+	return docker(t, "network", "ls", "--filter", "name=^kind$", "--format", "{{.ID}}")
 }
 
 // running reports whether a process has the text in its command line.

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"strings"
-	"sync"
 	"time"
 
 	kind "sigs.k8s.io/kind/pkg/cluster"
@@ -23,9 +22,9 @@ const (
 	apiTimeout  = 6 * time.Minute
 )
 
-// environment is held while kind reads the name of its network from the
+// environment holds a token while kind reads the name of its network from the
 // process's environment, the only place where it looks.
-var environment sync.Mutex
+var environment = make(chan struct{}, 1)
 
 // Start makes the nodes and returns when their container runtime answers, so
 // that images can be loaded; kubeadm boots the control plane meanwhile. What
@@ -84,22 +83,27 @@ func (c *Cluster) list(kind journal.Kind, id string) error {
 	return nil
 }
 
-// launch lets kind work, and waits only while it reads the environment.
+// launch lets kind work. The environment names the network until kind has read
+// it, also when nobody waits for the cluster any more: kind would take the
+// network that it shares among all clusters.
 func (c *Cluster) launch(ctx context.Context) error {
-	environment.Lock()
-	defer environment.Unlock()
+	select {
+	case environment <- struct{}{}:
+	case <-ctx.Done():
+		return fmt.Errorf("starting cluster: %w", context.Cause(ctx))
+	}
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	if cause := context.Cause(ctx); c.closing || cause != nil {
-		c.mu.Unlock()
+		<-environment
 		return fmt.Errorf("starting cluster: %w", cmp.Or(cause, errDeleted))
 	}
-	c.made = make(chan struct{})
-	c.mu.Unlock()
-
-	defer setenv(c.engine.network, c.Name)()
+	made := make(chan struct{})
+	c.made = made
+	restore := setenv(c.engine.network, c.Name)
 	provider := kind.NewProvider(kind.ProviderWithLogger(c.log), c.engine.option)
 	go func() {
-		defer close(c.made)
+		defer close(made)
 		c.err = provider.Create(c.Name,
 			kind.CreateWithV1Alpha4Config(c.config),
 			kind.CreateWithKubeconfigPath(c.Kubeconfig),
@@ -107,13 +111,14 @@ func (c *Cluster) launch(ctx context.Context) error {
 			kind.CreateWithWaitForReady(0),
 		)
 	}()
-	bounded, cancel := context.WithTimeout(ctx, answerTimeout)
-	defer cancel()
-	select {
-	case <-c.log.reached(stepNodes):
-	case <-c.made:
-	case <-bounded.Done():
-	}
+	go func() {
+		select {
+		case <-c.log.reached(stepNodes):
+		case <-made:
+		}
+		restore()
+		<-environment
+	}()
 	return nil
 }
 
