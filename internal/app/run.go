@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -40,7 +39,7 @@ const (
 )
 
 // noInputs are variables that look like inputs and are none.
-var noInputs = []string{journal.StateVariable, "VEXXY_CONTAINER"}
+var noInputs = []string{journal.StateVariable, "VEXXY_CONTAINER", "VEXXY_NAMESPACE", "VEXXY_POD"}
 
 // runCommand is `vexxy run`.
 func runCommand(ctx context.Context, s Streams, args []string) (fault.Code, error) {
@@ -98,6 +97,11 @@ func observe(ctx context.Context, s Streams, cfg config.Config, id string, start
 	if err := j.Created(journal.Directory, tmp); err != nil {
 		return failed, err
 	}
+	// Syft unpacks some package databases into the system's temporary folder,
+	// and can be moved from there by the environment alone.
+	if err := os.Setenv("TMPDIR", tmp); err != nil {
+		return failed, fmt.Errorf("setting TMPDIR: %w", err)
+	}
 	if len(cfg.Images) > 1 { // one alone makes its own beside all else
 		if ctx, err = catalog.WithClassifier(ctx); err != nil {
 			return failed, err
@@ -109,7 +113,10 @@ func observe(ctx context.Context, s Streams, cfg config.Config, id string, start
 	}
 	db := openDatabase(ctx, cfg, timeline)
 	defer db.close()
-	engine := embedded.New(engineOptions(s, cfg, id, tmp, helper), timeline, j, db.matcher)
+	engine, err := newEngine(making{s, cfg, id, started, tmp, helper, timeline, j, db.matcher})
+	if err != nil {
+		return failed, err
+	}
 	defer undo(ctx, engine, timeline) // also on a panic
 
 	// The images may be asked for from the local engine too; without one the
@@ -123,17 +130,21 @@ func observe(ctx context.Context, s Streams, cfg config.Config, id string, start
 		ID: id, Version: Version(), Images: cfg.Images,
 		Settings: cfg.Settings(), Policy: cfg.Policy(), OutputDir: cfg.OutputDir, StartedAt: started,
 		Resolve: func(ctx context.Context, ref string) (source.Image, error) {
-			return source.Resolve(ctx, ref, source.Options{
+			img, err := source.Resolve(ctx, ref, source.Options{
 				Platform: cfg.Platform, WantDigest: cfg.Digest, Daemon: daemon, TempDir: tmp,
 			})
+			if err == nil {
+				engine.expect(img)
+			}
+			return img, err
 		},
-		Engine: engine, Timeline: timeline,
+		Engine: engine, Parallel: engine.parallel, Timeline: timeline,
 	})
 }
 
 // undo takes back what the engine made. What cannot be taken back in time is
 // told; the judgement stands, and the journal knows what is left.
-func undo(ctx context.Context, engine *embedded.Engine, timeline *run.Timeline) {
+func undo(ctx context.Context, engine engine, timeline *run.Timeline) {
 	limit := cleanupTimeout
 	if ctx.Err() != nil {
 		limit = cancelTimeout
@@ -146,47 +157,6 @@ func undo(ctx context.Context, engine *embedded.Engine, timeline *run.Timeline) 
 	if err != nil {
 		timeline.Note("run `vexxy cleanup`, something is left: " + err.Error())
 	}
-}
-
-// engineOptions translates the inputs for the embedded engine.
-func engineOptions(s Streams, cfg config.Config, id, tmp string, helper []string) embedded.Options {
-	o := embedded.Options{
-		RunID:    id,
-		Duration: cfg.Duration, EarlyStop: cfg.EarlyStop, Quiet: cfg.Quiet,
-		Command: cfg.Command, Args: cfg.Args, User: cfg.User, Ports: cfg.Ports, Network: cfg.Network,
-		CPU: cfg.CPULimit, Memory: cfg.MemoryLimit, Pids: cfg.PidsLimit,
-		AllowPrivilegeEscalation: cfg.AllowPrivilegeEscalation,
-		SensorCommand:            helper, TempDir: tmp,
-	}
-	for _, v := range cfg.Env {
-		o.Env = append(o.Env, v.Name+"="+v.Value.Reveal())
-	}
-	p := &o.Exercise
-	p.ReadyURL, p.ReadyCommand, p.ReadyTimeout = cfg.ReadyURL, argv(cfg.ReadyCommand), cfg.ReadyTimeout
-	p.TestCommand, p.ExecCommand, p.TestTimeout = cfg.TestCommand, argv(cfg.ExecCommand), cfg.TestTimeout
-	p.HTTPProbe, p.Environ = cfg.HTTPProbe, s.Environ
-	p.Redact = func(text string) string {
-		for _, secret := range cfg.Secrets() {
-			if v := secret.Reveal(); v != "" {
-				text = strings.ReplaceAll(text, v, "REDACTED")
-			}
-		}
-		return text
-	}
-	return o
-}
-
-// argv reads a command that runs in the workload as Dockerfiles do: a JSON
-// list runs as it is, anything else by the workload's shell.
-func argv(command string) []string {
-	var list []string
-	switch {
-	case command == "":
-		return nil
-	case strings.HasPrefix(command, "[") && json.Unmarshal([]byte(command), &list) == nil && len(list) > 0:
-		return list
-	}
-	return []string{"/bin/sh", "-c", command}
 }
 
 // database opens the vulnerability database beside everything else and gives

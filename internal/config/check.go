@@ -84,9 +84,6 @@ func (c *Config) check() error {
 	if c.Digest != "" && len(c.Images) > 1 {
 		return conflict("write each image as NAME@sha256:… instead", "digest (%s) is given for %d images", c.Origin("digest"), len(c.Images))
 	}
-	if c.Engine == "kubescape" {
-		return conflict("leave engine away, or write embedded", "engine kubescape (%s): this build has no Kubescape engine", c.Origin("engine"))
-	}
 	if c.ReadyURL != "" && c.ReadyCommand != "" {
 		return conflict("give one of the two", "ready-url (%s) and ready-command (%s) are both given", c.Origin("ready-url"), c.Origin("ready-command"))
 	}
@@ -105,6 +102,9 @@ func (c *Config) check() error {
 		return conflict("make quiet shorter, or turn early-stop off",
 			"quiet %s (%s) is not shorter than duration %s (%s)", formatDuration(c.Quiet), c.Origin("quiet"), formatDuration(c.Duration), c.Origin("duration"))
 	}
+	if err := c.checkCluster(conflict); err != nil {
+		return err
+	}
 	return c.checkDeadline(conflict)
 }
 
@@ -112,7 +112,7 @@ func (c *Config) check() error {
 // time-outs: pulling, scanning, matching.
 const overhead = 15 * time.Minute
 
-func (c *Config) checkDeadline(conflict func(hint, format string, args ...any) error) error {
+func (c *Config) checkDeadline(conflict conflicting) error {
 	if !c.Given("deadline") {
 		c.Deadline = max(c.Deadline, c.Duration+c.ReadyTimeout+c.TestTimeout+overhead)
 		return nil

@@ -17,8 +17,10 @@ type Config struct {
 	Digest string
 	// Platform is os/arch[/variant], or empty for the engine's own.
 	Platform string
-	// Engine is the engine's name.
+	// Engine is one of the Engine constants.
 	Engine string
+	// Cluster is for the engine kubescape.
+	Cluster Cluster
 	// OutputDir is the folder for the results.
 	OutputDir string
 

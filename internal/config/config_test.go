@@ -70,7 +70,7 @@ var samples = map[string][4]string{
 	"image":                      {"a:1", "b:2", "c:3", "d:4"},
 	"digest":                     {digest("a"), digest("b"), digest("c"), digest("d")},
 	"platform":                   {"linux/amd64", "linux/arm64", "linux/arm/v7", "linux/s390x"},
-	"engine":                     {"embedded", "embedded", "embedded", "embedded"},
+	"engine":                     {"embedded", "kubescape", "embedded", "kubescape"},
 	"duration":                   {"11s", "12s", "13s", "14s"},
 	"early-stop":                 {"true", "false", "true", "false"},
 	"quiet":                      {"1s", "2s", "3s", "4s"},
@@ -100,6 +100,42 @@ var samples = map[string][4]string{
 	"on-inconclusive":            {"warn", "fail", "warn", "fail"},
 	"warn-only":                  {"true", "false", "true", "false"},
 	"output-dir":                 {"a", "b", "c", "d"},
+	"kubeconfig":                 {"a", "b", "c", "d"},
+	"context":                    {"a", "b", "c", "d"},
+	"cluster-provider":           {"podman", "nerdctl", "podman", "nerdctl"},
+	"node-image":                 {"a", "b", "c", "d"},
+	"kind-config":                {"a", "b", "c", "d"},
+	"registry-mirror":            {"a=http://x", "b=https://x/y", "c=http://x", "d=http://x"},
+	"image-archives":             {"a", "b", "c", "d"},
+	"retain-cluster":             {"true", "false", "true", "false"},
+	"chart":                      {"a", "b", "c", "d"},
+	"chart-version":              {"a", "b", "c", "d"},
+	"chart-digest":               {digest("a"), digest("b"), digest("c"), digest("d")},
+	"values":                     {"a", "b", "c", "d"},
+	"cpu-request":                {"0.5", "1.5", "2.5", "4"},
+	"memory-request":             {"64Mi", "1Gi", "3Gi", "5Gi"},
+	"manifests":                  {"a", "b", "c", "d"},
+	"helm-chart":                 {"a", "b", "c", "d"},
+	"helm-values":                {"a", "b", "c", "d"},
+	"install-timeout":            {"1s", "2s", "3s", "4s"},
+	"workload-container":         {"a", "b", "deployment/c/d", "d"},
+	"parallel":                   {"1", "2", "3", "4"},
+}
+
+// companions are what an input cannot be without, as variables.
+func companions(in Input) []string {
+	var env []string
+	switch {
+	case in.Name == "engine":
+	case strings.HasPrefix(in.Group, "Cluster"):
+		env = append(env, "VEXXY_ENGINE=kubescape")
+	default:
+		env = append(env, "VEXXY_ENGINE=embedded")
+	}
+	if in.Name == "helm-values" || in.Name == "workload-container" {
+		env = append(env, "VEXXY_HELM_CHART=chart")
+	}
+	return env
 }
 
 func digest(c string) string { return "sha256:" + strings.Repeat(c, 64) }
@@ -126,7 +162,7 @@ func TestPrecedence(t *testing.T) {
 				image = []string{"some:image"}
 			}
 			file := fmt.Sprintf("%s: %q\n", in.Name, given[3])
-			own := []string{in.Variable() + "=" + given[2]}
+			own := append(companions(in), in.Variable()+"="+given[2])
 			github := append(own, "INPUT_"+strings.ToUpper(in.Name)+"="+given[1], "GITHUB_ACTIONS=true")
 			flag := append([]string{"--" + in.Name + "=" + given[0]}, image...)
 
@@ -152,8 +188,11 @@ func TestPrecedence(t *testing.T) {
 					d, _ := parseDuration(in.Default)
 					want = formatDuration(d)
 				}
-				if in.Name == "early-stop" {
+				switch in.Name {
+				case "early-stop":
 					want = "true"
+				case "engine":
+					want = EngineEmbedded
 				}
 				if got := c.Settings()[in.Name]; got != want {
 					t.Errorf("by default it is %q, want %q", got, want)
@@ -204,7 +243,6 @@ func TestInvalidValues(t *testing.T) {
 		{"max-db-age", "9999999999d", "is not a duration"},
 		{"max-db-age", "200000d", "is not a duration"},
 		{"engine", "embeded", "did you mean embedded?"},
-		{"engine", "kubescape", "this build has no Kubescape engine"},
 		{"early-stop", "maybe", "write true or false"},
 		{"memory-limit", "4 gigs", "such as 512Mi"},
 		{"memory-limit", "1", "16Mi"},
@@ -266,6 +304,16 @@ func TestContradictions(t *testing.T) {
 		{[]string{"a", "--duration=5s", "--early-stop", "--quiet=5s"}, "quiet 5s (--quiet) is not shorter than duration 5s (--duration)"},
 		{[]string{"a", "--quiet=10m"}, "duration 5m (default)"},
 		{[]string{"a", "--duration=1h", "--deadline=1h"}, "deadline 1h (--deadline) is not longer"},
+		{[]string{"a", "--chart=x"}, "chart (--chart) has no meaning for engine embedded (default)"},
+		{[]string{"a", "--engine=kubescape", "--early-stop"}, "early-stop (--early-stop): Kubescape's profile ends with the window"},
+		{[]string{"a", "--engine=kubescape", "--user=www"}, `user "www" (--user)`},
+		{[]string{"a", "--engine=kubescape", "--kubeconfig=x", "--node-image=y"}, "node-image (--node-image) has no meaning for an existing cluster (--kubeconfig)"},
+		{[]string{"a", "--engine=kubescape", "--context=x", "--retain-cluster"}, "retain-cluster (--retain-cluster) has no meaning for an existing cluster (--context)"},
+		{[]string{"a", "--engine=kubescape", "--manifests=x", "--helm-chart=y"}, "manifests (--manifests) and helm-chart (--helm-chart) are both given"},
+		{[]string{"a", "--engine=kubescape", "--helm-values=x"}, "helm-values (--helm-values) is given without helm-chart"},
+		{[]string{"a", "--engine=kubescape", "--workload-container=x"}, "workload-container (--workload-container) is given without them"},
+		{[]string{"a", "b", "--engine=kubescape", "--manifests=x"}, "manifests (--manifests) is given for 2 images"},
+		{[]string{"a", "--engine=kubescape", "--helm-chart=x", "--args=y"}, "args (--args): what runs is described by helm-chart"},
 	} {
 		_, err := load(t, "", nil, c.args...)
 		refused(t, err, c.part)
@@ -290,6 +338,19 @@ func TestEarlyStop(t *testing.T) {
 	}
 	if must(t, "duration: 20s", nil, "a").EarlyStop {
 		t.Error("a duration in the file leaves early stop on")
+	}
+}
+
+// TestDefaultEngine is kubescape under CI hosts alone; a file that serves both
+// engines is no contradiction for either.
+func TestDefaultEngine(t *testing.T) {
+	for variable, want := range map[string]string{
+		"HOME=/": EngineEmbedded, "GITHUB_ACTIONS=true": EngineKubescape, "GITLAB_CI=true": EngineKubescape, "GITHUB_ACTIONS=false": EngineEmbedded,
+	} {
+		c := must(t, "chart-version: 1.2.3", []string{variable}, "a")
+		if c.Engine != want || c.EarlyStop != (want == EngineEmbedded) {
+			t.Errorf("with %s the engine is %s, early stop %t", variable, c.Engine, c.EarlyStop)
+		}
 	}
 }
 
@@ -371,7 +432,7 @@ func TestTable(t *testing.T) {
 		if (in.Default == "") == (in.Unset == "") {
 			t.Errorf("row %s must say what stands by default, once", in.Name)
 		}
-		if in.Kind == Choice && !slices.Contains(in.Values, in.Default) {
+		if in.Kind == Choice && in.Default != "" && !slices.Contains(in.Values, in.Default) {
 			t.Errorf("row %s: its default is not among its values", in.Name)
 		}
 		if !strings.Contains(Table(), "| `"+in.Name+"`") {

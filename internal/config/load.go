@@ -38,6 +38,9 @@ func Load(args, environ []string, readFile func(path string) ([]byte, error), o 
 		return Config{}, err
 	}
 	c.File = path
+	if c.Engine == "" {
+		c.Engine = defaultEngine(environ)
+	}
 	return c, c.check()
 }
 
@@ -92,4 +95,14 @@ func dropEmpty(source map[string][]given) map[string][]given {
 		}
 	}
 	return kept
+}
+
+// defaultEngine is kubescape where a CI host says that it is one.
+func defaultEngine(environ []string) string {
+	for _, kv := range environ {
+		if kv == "GITHUB_ACTIONS=true" || kv == "GITLAB_CI=true" {
+			return EngineKubescape
+		}
+	}
+	return EngineEmbedded
 }

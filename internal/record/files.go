@@ -33,9 +33,9 @@ var limits = map[string]int64{
 	sbomFile: 512 << 20, sumsFile: 1 << 20,
 }
 
-// rawLimit and rawFiles bound one raw file and their number.
+// RawLimit and rawFiles bound one raw file and their number.
 const (
-	rawLimit = 64 << 20
+	RawLimit = 64 << 20
 	rawFiles = 1000
 )
 
@@ -48,7 +48,7 @@ func limitOf(name string) (int64, bool) {
 		return limit, true
 	}
 	if len(name) > len(rawFolder) && name[:len(rawFolder)] == rawFolder && rawName.MatchString(name[len(rawFolder):]) {
-		return rawLimit, true
+		return RawLimit, true
 	}
 	return 0, false
 }

@@ -1,0 +1,281 @@
+package kubescape
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	"golang.org/x/sync/errgroup"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/vexxy/action/internal/cluster"
+	"github.com/vexxy/action/internal/fault"
+	"github.com/vexxy/action/internal/source"
+)
+
+// Prepare makes a cluster with Kubescape, or opens one. Side by side go what
+// does not depend on each other: the chart, the database, the control plane,
+// and the images' way into the nodes.
+func (e *Engine) Prepare(ctx context.Context) error {
+	if e.options.Existing != nil {
+		return e.adopt(ctx)
+	}
+	return e.make(ctx)
+}
+
+// make makes a cluster of the run's own.
+func (e *Engine) make(ctx context.Context) error {
+	o := e.options
+	database := filepath.Join(o.TempDir, "grype-db")
+	if err := os.MkdirAll(database, 0o755); err != nil {
+		return fault.New(fault.Infra, "", "making a folder for the database: %w", err)
+	}
+	clusterOptions := o.Cluster
+	clusterOptions.Mounts = append(clusterOptions.Mounts, cluster.Mount{HostPath: database, NodePath: databaseInNode})
+	c, err := cluster.New(clusterOptions)
+	if err != nil {
+		return err
+	}
+	e.cluster = c
+	e.undoing("cluster "+c.Name, e.endCluster)
+
+	var chart loaded
+	g, gctx := errgroup.WithContext(ctx)
+	fetched, copied := make(chan struct{}), make(chan struct{})
+	g.Go(func() (err error) {
+		defer close(fetched)
+		done := e.progress.Step("fetch Kubescape's chart")
+		chart, err = o.Chart.load(gctx, o.TempDir)
+		done(err)
+		return err
+	})
+	g.Go(func() error {
+		defer close(copied)
+		return e.copyDatabase(gctx, database)
+	})
+	g.Go(func() error {
+		done := e.progress.Step("create cluster")
+		err := c.Start(gctx)
+		done(err)
+		if err != nil {
+			return err
+		}
+		g.Go(func() error { return e.loadArchives(gctx) })
+		g.Go(func() error { return e.loadImages(gctx) })
+		done = e.progress.Step("boot control plane")
+		err = c.WaitAPI(gctx)
+		done(err)
+		if err != nil {
+			return err
+		}
+		g.Go(func() error {
+			done := e.progress.Step("wait for nodes")
+			err := c.WaitReady(gctx)
+			done(err)
+			return err
+		})
+		if err := e.routed(gctx); err != nil {
+			return err
+		}
+		for _, waits := range []chan struct{}{fetched, copied} {
+			select {
+			case <-waits:
+			case <-gctx.Done():
+				return context.Cause(gctx)
+			}
+		}
+		return e.installKubescape(gctx, chart, true)
+	})
+	if err := g.Wait(); err != nil {
+		if cause := context.Cause(ctx); cause != nil {
+			return cause
+		}
+		return err
+	}
+	return e.survey(ctx)
+}
+
+// routed waits until the nodes route addresses of services. Before that such an
+// address leads out of the node, to whoever answers there: Kubescape's storage
+// then fails, and the API server may go on talking to a stranger in its place.
+// A cluster without kube-proxy has something else for it, which is not known.
+func (e *Engine) routed(ctx context.Context) error {
+	return await(ctx, routeTimeout, "kube-proxy not ready", func(ctx context.Context) (bool, string, error) {
+		d, err := e.cluster.Client.AppsV1().DaemonSets("kube-system").Get(ctx, "kube-proxy", metav1.GetOptions{})
+		if isMissing(err) {
+			return true, "", nil
+		}
+		if err != nil {
+			return false, "", err
+		}
+		ready := d.Status.DesiredNumberScheduled > 0 && d.Status.NumberReady == d.Status.DesiredNumberScheduled
+		return ready, fmt.Sprintf("%d of %d ready", d.Status.NumberReady, d.Status.DesiredNumberScheduled), nil
+	})
+}
+
+// routeTimeout is how long kube-proxy may take.
+const routeTimeout = 120 * time.Second
+
+// endCluster deletes the run's own cluster, or keeps it with a support bundle.
+func (e *Engine) endCluster(ctx context.Context) error {
+	if !e.options.Retain {
+		return e.cluster.Delete(ctx)
+	}
+	if err := e.cluster.Support(ctx, e.options.SupportDir, e.options.Redact); err != nil {
+		e.progress.Note("collecting the support bundle: " + err.Error())
+	}
+	e.progress.Note(fmt.Sprintf("cluster %s is kept: KUBECONFIG=%s; remove it by `kind delete cluster --name %s`",
+		e.cluster.Name, e.cluster.Kubeconfig, e.cluster.Name))
+	return nil
+}
+
+// copyDatabase gives kubevuln a copy of the database that this run uses, as
+// Grype writes into the folder of its database.
+func (e *Engine) copyDatabase(ctx context.Context, dir string) error {
+	matcher, err := e.matcher(ctx)
+	if err != nil {
+		return err
+	}
+	done := e.progress.Step("copy vulnerability database")
+	err = func() error {
+		if err := os.CopyFS(dir, os.DirFS(matcher.Dir())); err != nil {
+			return err
+		}
+		// The one who reads it in the pod is another user than the one here.
+		return filepath.Walk(dir, func(path string, info os.FileInfo, err error) error {
+			if err != nil {
+				return err
+			}
+			if info.IsDir() {
+				return os.Chmod(path, 0o777)
+			}
+			return os.Chmod(path, 0o666)
+		})
+	}()
+	if err != nil {
+		err = fault.New(fault.Infra, "check the space in the temporary directory, or point TMPDIR to a larger disk", "copying the vulnerability database: %w", err)
+	}
+	done(err)
+	return err
+}
+
+// loadArchives gives the nodes the images that they need not pull.
+func (e *Engine) loadArchives(ctx context.Context) error {
+	if len(e.options.Archives) == 0 {
+		return nil
+	}
+	files, err := archivesIn(e.options.Archives)
+	if err != nil {
+		return err
+	}
+	done := e.progress.Step("load image archives")
+	g, gctx := errgroup.WithContext(ctx)
+	for _, file := range files {
+		g.Go(func() error {
+			_, err := e.cluster.LoadArchive(gctx, file)
+			return err
+		})
+	}
+	err = g.Wait()
+	done(err)
+	return err
+}
+
+// archivesIn lists files, and the archives in folders.
+func archivesIn(paths []string) ([]string, error) {
+	var files []string
+	for _, p := range paths {
+		info, err := os.Stat(p)
+		if err != nil {
+			return nil, fault.New(fault.Usage, "image-archives takes archives of images, or folders of them", "reading image archives: %w", err)
+		}
+		if !info.IsDir() {
+			files = append(files, p)
+			continue
+		}
+		found, err := filepath.Glob(filepath.Join(p, "*.tar"))
+		if err != nil || len(found) == 0 {
+			return nil, fault.New(fault.Usage, "image-archives takes archives of images, or folders of them", "reading image archives: no *.tar in %s", p)
+		}
+		files = append(files, found...)
+	}
+	return files, nil
+}
+
+// loadImages takes the run's images into the nodes as they become known.
+func (e *Engine) loadImages(ctx context.Context) error {
+	g, gctx := errgroup.WithContext(ctx)
+	for range e.options.Images {
+		select {
+		case img := <-e.expected:
+			g.Go(func() error {
+				done := e.progressOf(img).Step("load image into cluster")
+				err := e.cluster.LoadImage(gctx, img.Image, []string{reference(img, e.options.RunID)})
+				done(err)
+				return err
+			})
+		case <-gctx.Done():
+			return g.Wait()
+		}
+	}
+	return g.Wait()
+}
+
+// reference is the name by which a pod asks for an image: the published
+// digest, or for an image that nobody published a name of the run's own.
+func reference(img source.Image, run string) string {
+	if img.Pull != "" {
+		// The node knows no other spelling of Docker Hub.
+		if d, err := name.NewDigest(img.Pull); err == nil {
+			registry := d.RegistryStr()
+			if registry == name.DefaultRegistry {
+				registry = "docker.io"
+			}
+			return registry + "/" + d.RepositoryStr() + "@" + d.DigestStr()
+		}
+		return img.Pull
+	}
+	return "vexxy.local/" + run + ":" + img.ConfigDigest[len("sha256:"):][:12]
+}
+
+// survey finds out what the nodes have left, and makes the sandbox.
+func (e *Engine) survey(ctx context.Context) error {
+	cpu, memory, err := e.left(ctx)
+	if err != nil {
+		return fault.New(fault.Infra, "", "looking at the nodes: %w", err)
+	}
+	e.share = shareOf(e.options.Pod, e.options.Images, cpu, memory)
+	return e.makeSandbox(ctx)
+}
+
+// left sums what the nodes can allocate and no pod has asked for: cores, bytes.
+func (e *Engine) left(ctx context.Context) (cpu float64, memory int64, err error) {
+	nodes, err := e.cluster.Client.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return 0, 0, err
+	}
+	for _, n := range nodes.Items {
+		if !n.Spec.Unschedulable {
+			cpu += n.Status.Allocatable.Cpu().AsApproximateFloat64()
+			memory += n.Status.Allocatable.Memory().Value()
+		}
+	}
+	pods, err := e.cluster.Client.CoreV1().Pods("").List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return 0, 0, err
+	}
+	for _, p := range pods.Items {
+		if p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed {
+			continue
+		}
+		for _, c := range p.Spec.Containers {
+			cpu -= c.Resources.Requests.Cpu().AsApproximateFloat64()
+			memory -= c.Resources.Requests.Memory().Value()
+		}
+	}
+	return cpu, memory, nil
+}

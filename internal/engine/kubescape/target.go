@@ -1,0 +1,94 @@
+package kubescape
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/tools/remotecommand"
+	"k8s.io/client-go/util/exec"
+
+	"github.com/vexxy/action/internal/exercise"
+)
+
+// maxOutput bounds what a command in the workload may print.
+const maxOutput = 64 << 10
+
+// target is one container of a pod; it is an exercise.Target.
+type target struct {
+	engine    *Engine
+	instance  instance
+	ports     []int
+	probed    bool // a readiness probe tells its health
+	networked bool
+	forward   forwarder
+}
+
+func (t *target) Networked() bool { return t.networked }
+
+func (t *target) Ports() []int { return t.ports }
+
+func (t *target) Endpoint(_ context.Context, port int) (string, error) {
+	return t.forward.endpoint(port)
+}
+
+func (t *target) Accepts(ctx context.Context, port int) error { return t.forward.accepts(ctx, port) }
+
+// Env tells the test command where the cluster and the pod are.
+func (t *target) Env() []string {
+	return []string{
+		"KUBECONFIG=" + t.engine.cluster.Kubeconfig,
+		"VEXXY_NAMESPACE=" + t.instance.namespace, "VEXXY_POD=" + t.instance.pod, "VEXXY_CONTAINER=" + t.instance.id,
+	}
+}
+
+func (t *target) Health(ctx context.Context) (exercise.Health, error) {
+	if !t.probed {
+		return exercise.HealthNone, nil
+	}
+	f, err := t.engine.fareOf(ctx, t.instance)
+	switch {
+	case err != nil:
+		return exercise.HealthNone, err
+	case f.ready:
+		return exercise.HealthHealthy, nil
+	}
+	return exercise.HealthStarting, nil
+}
+
+// Exec runs a command in the container and gives its exit code and the head of
+// what it printed.
+func (t *target) Exec(ctx context.Context, argv []string) (int, string, error) {
+	c := t.engine.cluster
+	request := c.Client.CoreV1().RESTClient().Post().Resource("pods").Namespace(t.instance.namespace).Name(t.instance.pod).SubResource("exec").
+		VersionedParams(&corev1.PodExecOptions{Container: t.instance.container, Command: argv, Stdout: true, Stderr: true}, scheme.ParameterCodec)
+	executor, err := remotecommand.NewSPDYExecutor(c.Config, "POST", request.URL())
+	if err != nil {
+		return 0, "", fmt.Errorf("preparing command in container: %w", err)
+	}
+	out := &head{max: maxOutput}
+	err = executor.StreamWithContext(ctx, remotecommand.StreamOptions{Stdout: out, Stderr: out})
+	var exit exec.CodeExitError
+	switch {
+	case err == nil:
+		return 0, string(out.b), nil
+	case errors.As(err, &exit):
+		return exit.Code, string(out.b), nil
+	case context.Cause(ctx) != nil:
+		return 0, "", context.Cause(ctx)
+	}
+	return 0, "", fmt.Errorf("running command in container: %w", err)
+}
+
+// head keeps the first max bytes written to it and drops the rest.
+type head struct {
+	b   []byte
+	max int
+}
+
+func (h *head) Write(p []byte) (int, error) {
+	h.b = append(h.b, p[:min(len(p), h.max-len(h.b))]...)
+	return len(p), nil
+}
