@@ -91,7 +91,6 @@ type Engine struct {
 	cluster   *cluster.Cluster
 	kubescape installation
 	share     share
-	egress    string // what is to be said of a network policy that does not hold
 
 	mu    sync.Mutex
 	undos []undo

@@ -38,7 +38,7 @@ type sighting struct {
 	instance  instance
 	target    *target
 	agent     evidence.Agent
-	unclaimed bool
+	egress    chan string // gets what is to be said of the network policy
 	stopWatch context.CancelFunc
 	// remove takes the workload out of the cluster.
 	remove func(context.Context) error
@@ -64,6 +64,8 @@ func (s *sighting) start(ctx context.Context) (time.Time, error) {
 	watching, cancel := context.WithCancel(ctx)
 	s.stopWatch = cancel
 	go s.awaitEnd(watching)
+	s.egress = make(chan string, 1)
+	go func() { s.egress <- s.engine.probeEgress(watching, s.instance) }()
 	return s.claim(ctx)
 }
 
@@ -119,7 +121,7 @@ func (s *sighting) claim(ctx context.Context) (time.Time, error) {
 	if cause := context.Cause(ctx); cause != nil {
 		return first, cause
 	}
-	s.kubescape.Sensor, s.unclaimed = "it could not find the container's processes: "+err.Error(), true
+	s.kubescape.Sensor = "it could not find the container's processes: " + err.Error()
 	s.Sensor.Stop(bounded)
 	s.Sensor = nil
 	return first, nil
@@ -185,7 +187,7 @@ func (s *sighting) fared(f fate) {
 	got.ConfigDigest = runningConfig(s.instance.imageID, s.image.Subject)
 	got.Restarts, got.Exited, got.ExitCode, got.OOMKilled = f.restarts, f.ended, f.exitCode, f.oomKilled
 	got.Command = append(append(got.Command, o.Pod.Command...), o.Pod.Args...)
-	got.Relaxed = s.engine.relaxed()
+	got.Relaxed = s.engine.relaxed(<-s.egress)
 	if !got.Exited {
 		if got.ReadyBy == evidence.ReadyHealthcheck && !f.ready {
 			got.ReadyBy, got.ReadyAt = evidence.ReadyNever, time.Time{}
@@ -226,7 +228,7 @@ func runningConfig(imageID string, img subject.Subject) string {
 
 // relaxed lists the protections that inputs took away, or that this cluster
 // does not give.
-func (e *Engine) relaxed() []string {
+func (e *Engine) relaxed(egress string) []string {
 	var list []string
 	if e.options.Pod.AllowPrivilegeEscalation {
 		list = append(list, "privilege escalation allowed")
@@ -234,8 +236,8 @@ func (e *Engine) relaxed() []string {
 	switch {
 	case e.options.Pod.Network == "bridge":
 		list = append(list, "network egress allowed")
-	case e.egress != "":
-		list = append(list, e.egress)
+	case egress != "":
+		list = append(list, egress)
 	}
 	if !e.cluster.Own {
 		list = append(list, "number of processes not limited: that is the existing cluster's to say")
