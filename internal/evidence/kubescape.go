@@ -14,6 +14,10 @@ type Kubescape struct {
 	// Found says that it was there before the run and stays.
 	Found bool `json:"found,omitempty"`
 
+	// Requests is what the workload asked the cluster for, in words, after it
+	// was lowered to what the nodes have left; empty where its own manifests say.
+	Requests string `json:"requests,omitempty"`
+
 	Agent   Agent   `json:"agent"`
 	Profile Profile `json:"profile"`
 	// SBOM is the status of its own SBOM of the image: ready, incomplete,

@@ -24,6 +24,7 @@ type kubescapePart struct {
 	ChartDigest string            `json:"chart_digest,omitempty"`
 	Images      map[string]string `json:"images"`
 	Found       bool              `json:"found"`
+	Requests    string            `json:"requests,omitempty"`
 	Agent       agentPart         `json:"agent"`
 	Profile     profilePart       `json:"profile"`
 	SBOM        string            `json:"sbom,omitempty"`
@@ -80,7 +81,7 @@ func kubescapeOf(img Image) *kubescapePart {
 	}
 	p := k.Profile
 	part := &kubescapePart{
-		Chart: clip(k.Chart), ChartDigest: clip(k.ChartDigest), Images: k.Images, Found: k.Found,
+		Chart: clip(k.Chart), ChartDigest: clip(k.ChartDigest), Images: k.Images, Found: k.Found, Requests: clip(k.Requests),
 		Agent: agentPart{clip(k.Agent.Pod), k.Agent.ReadyAt, k.Agent.Restarts},
 		Profile: profilePart{
 			clip(p.Name), clip(p.Status), clip(p.Completion), p.Execs, p.Opens, len(p.Patterns), clip(p.Error),

@@ -59,6 +59,7 @@ type scanned struct {
 // beat of 5 s and its storage one of 30 s.
 const (
 	profileTimeout = 150 * time.Second
+	failedTimeout  = 45 * time.Second
 	sbomTimeout    = 180 * time.Second
 	scanTimeout    = 120 * time.Second
 	// vexAfterMatch is how long the document may come after the list that it
@@ -76,9 +77,9 @@ func (w workloadRef) of(labels map[string]string) bool {
 
 // profile waits for the container's finished profile. One that is finished in
 // any way is no error: its status says what it is worth. Nil is none.
-func (o objects) profile(ctx context.Context, w workloadRef) (*v1beta1.ContainerProfile, error) {
+func (o objects) profile(ctx context.Context, w workloadRef, limit time.Duration) (*v1beta1.ContainerProfile, error) {
 	var got *v1beta1.ContainerProfile
-	err := await(ctx, profileTimeout, "no finished profile of the container", func(ctx context.Context) (bool, string, error) {
+	err := await(ctx, limit, "no finished profile of the container", func(ctx context.Context) (bool, string, error) {
 		list, err := o.api.ContainerProfiles(w.namespace).List(ctx, metav1.ListOptions{})
 		if err != nil {
 			return false, "", err

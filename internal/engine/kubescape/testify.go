@@ -22,9 +22,16 @@ func (s *sighting) testify(ctx context.Context, read *catalog.Catalog, rec *reco
 	k.Chart, k.ChartDigest = s.engine.kubescape.chart, s.engine.kubescape.digest
 	k.Images, k.Found = s.engine.kubescape.images, s.engine.kubescape.found
 	k.Agent = s.agent
+	if !s.engine.options.Packaged.given() {
+		k.Requests = s.engine.share.String()
+	}
 
 	done := s.progress.Step("wait for node-agent's profile")
-	profile, err := o.profile(ctx, s.workload)
+	limit := profileTimeout
+	if w := s.Evidence.Workload; w.Exited && w.ExitCode != 0 {
+		limit = failedTimeout // it will be failed, if it comes at all
+	}
+	profile, err := o.profile(ctx, s.workload, limit)
 	done(err)
 	if cause := context.Cause(ctx); cause != nil {
 		return cause
