@@ -83,7 +83,7 @@ func (m making) kubescape() (kubescape.Options, error) {
 		return kubescape.Options{}, err
 	}
 	o := kubescape.Options{
-		RunID: m.id, Images: len(cfg.Images),
+		RunID: m.id, Images: len(cfg.Images), Parallel: int(k.Parallel),
 		Window: window.Options{Duration: cfg.Duration, Exercise: m.exercise()},
 		Cluster: cluster.Options{
 			RunID: m.id, Provider: k.Provider, NodeImage: k.NodeImage, Pids: cfg.PidsLimit,

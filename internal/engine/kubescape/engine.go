@@ -36,8 +36,9 @@ const (
 type Options struct {
 	RunID  string
 	Window window.Options
-	// Images is how many images the run has; they share the nodes.
-	Images int
+	// Images is how many images the run has, Parallel how many of them share
+	// the nodes at a time.
+	Images, Parallel int
 
 	// Cluster is for a cluster of the run's own. Existing, when it is not nil,
 	// names one that is there.
@@ -119,7 +120,7 @@ type lane struct {
 	image string
 }
 
-func (l lane) Step(name string) func(error) { return l.Progress.Step(name + " " + l.image) }
+func (l lane) Step(name string) func(error) { return l.Progress.Step(name + ": " + l.image) }
 func (l lane) Window(time.Duration)         {}
 func (l lane) Seen(int, int)                {}
 func (l lane) Note(text string)             { l.Progress.Note(l.image + ": " + text) }

@@ -248,7 +248,7 @@ func (e *Engine) survey(ctx context.Context) error {
 	if err != nil {
 		return fault.New(fault.Infra, "", "looking at the nodes: %w", err)
 	}
-	e.share = shareOf(e.options.Pod, e.options.Images, cpu, memory)
+	e.share = shareOf(e.options.Pod, min(e.options.Images, e.options.Parallel), cpu, memory)
 	return e.makeSandbox(ctx)
 }
 
