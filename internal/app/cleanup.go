@@ -7,10 +7,12 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/moby/moby/client"
 
+	"github.com/vexxy/action/internal/cluster"
 	"github.com/vexxy/action/internal/engine/embedded"
 	"github.com/vexxy/action/internal/fault"
 	"github.com/vexxy/action/internal/foreign"
@@ -33,13 +35,19 @@ func cleanupCommand(ctx context.Context, s Streams, args []string) (fault.Code, 
 	if err != nil {
 		return fault.Infra, err
 	}
-	labelled, err := embedded.Leftovers(ctx, docker)
-	if err != nil {
+	c := cleaner{out: s.Out, docker: docker}
+	if c.labelled, err = embedded.Leftovers(ctx, docker); err != nil {
 		return fault.Infra, err
 	}
 	var errs []error
+	if slices.ContainsFunc(dead, hadCluster) {
+		// A cluster is listed before it is made: where no list has one, none of
+		// the machine's other engines need answer.
+		c.clusters, c.unseen = cluster.Leftovers(ctx)
+		errs = append(errs, c.unseen)
+	}
 	for _, r := range dead {
-		if err := sweep(ctx, s.Out, docker, r, labelled); err != nil {
+		if err := c.sweep(ctx, r); err != nil {
 			errs = append(errs, err)
 		}
 	}
@@ -52,36 +60,66 @@ func cleanupCommand(ctx context.Context, s Streams, args []string) (fault.Code, 
 	return fault.Pass, nil
 }
 
-// sweep removes everything of one dead run, and then its journal.
-func sweep(ctx context.Context, w io.Writer, docker *client.Client, r journal.Run, labelled []embedded.Leftover) error {
+// cleaner removes what dead runs left.
+type cleaner struct {
+	out      io.Writer
+	docker   *client.Client
+	labelled []embedded.Leftover
+	clusters []cluster.Leftover
+	// unseen says why the clusters of some engine are not known.
+	unseen error
+}
+
+// sweep removes everything of one dead run, and then its journal. Clusters go
+// first, with their networks: a network cannot go while nodes hang on it, and a
+// database cannot while a node has it mounted.
+func (c cleaner) sweep(ctx context.Context, r journal.Run) error {
 	var errs []error
 	remove := func(kind, name string, f func() error) {
 		if err := f(); err != nil {
 			errs = append(errs, err)
 			return
 		}
-		fmt.Fprintf(w, "removed %s %s of run %s\n", kind, foreign.Text(name).Terminal(200), foreign.Text(r.ID).Terminal(40))
+		fmt.Fprintf(c.out, "removed %s %s of run %s\n", kind, foreign.Text(name).Terminal(200), foreign.Text(r.ID).Terminal(40))
 	}
-	for _, l := range labelled {
+	gone := map[string]bool{}
+	for _, l := range c.clusters {
 		if l.Run == r.ID {
-			remove(l.Kind, l.Name, func() error { return embedded.Remove(ctx, docker, l) })
+			remove(string(l.Kind), l.Name, func() error { return cluster.Remove(ctx, l) })
+			gone[string(l.Kind)+" "+l.Name] = true
+		}
+	}
+	for _, l := range c.labelled {
+		if l.Run == r.ID && !gone[l.Kind+" "+l.Name] {
+			remove(l.Kind, l.Name, func() error { return embedded.Remove(ctx, c.docker, l) })
 		}
 	}
 	for _, made := range r.Resources {
 		switch made.Kind {
 		case journal.Image:
 			l := embedded.Leftover{Kind: "image", ID: made.ID, Name: made.ID}
-			remove(l.Kind, l.Name, func() error { return embedded.Remove(ctx, docker, l) })
+			remove(l.Kind, l.Name, func() error { return embedded.Remove(ctx, c.docker, l) })
 		case journal.Directory:
 			if ownDirectory(made.ID, r.ID) {
 				remove("directory", made.ID, func() error { return os.RemoveAll(made.ID) })
 			}
 		}
 	}
-	if len(errs) > 0 {
+	switch {
+	case len(errs) > 0:
 		return errors.Join(errs...)
+	case c.unseen != nil && hadCluster(r):
+		return nil // it may be where nobody answers: the list stays for the next time
 	}
 	return r.Forget()
+}
+
+// hadCluster reports whether a run lists a cluster of its own, or the network
+// of one, which may be on any engine. The network has the cluster's name.
+func hadCluster(r journal.Run) bool {
+	return slices.ContainsFunc(r.Resources, func(made journal.Resource) bool {
+		return made.Kind == journal.Cluster || made.Kind == journal.Network && made.ID == "vexxy-"+r.ID
+	})
 }
 
 // ownDirectory reports whether a path is one that a run makes for itself, so

@@ -28,12 +28,10 @@ type finding struct {
 	remedy string
 }
 
-// What a run needs at the least, and what inotify limits kind asks for.
+// What a run needs at the least.
 const (
-	wantDisk    = 5 << 30
-	wantMemory  = 2 << 30
-	wantWatches = 524288
-	wantInotify = 512
+	wantDisk   = 5 << 30
+	wantMemory = 2 << 30
 )
 
 const doctorTimeout = 60 * time.Second
@@ -49,9 +47,11 @@ func doctorCommand(ctx context.Context, s Streams, args []string) (fault.Code, e
 	findings := []finding{inspectPlatform()}
 	findings = append(findings, inspectDocker(ctx)...)
 	findings = append(findings, inspectSensor(ctx)...)
-	findings = append(findings, inspectDisk(), inspectMemory())
-	findings = append(findings, inspectInotify()...)
+	findings = append(findings, inspectDisk("disk space", os.TempDir(), wantDisk, "images are unpacked there for reading"),
+		inspectMemory("memory", wantMemory, "close what uses memory, or lower --memory-limit"))
 	missing := printFindings(s.Out, findings)
+	fmt.Fprintln(s.Out, "\nFor a cluster of a run's own (--engine kubescape):")
+	printFindings(s.Out, inspectCluster(ctx))
 	if missing > 0 {
 		fmt.Fprintf(s.Out, "\n%d of these keep vexxy from running here.\n", missing)
 		return fault.Infra, nil
@@ -115,21 +115,22 @@ func inspectSensor(ctx context.Context) []finding {
 	return findings
 }
 
-func inspectDisk() finding {
-	f := finding{name: "disk space", remedy: "free space in " + os.TempDir() + ": images are unpacked there for reading"}
+// inspectDisk looks at the space below a folder.
+func inspectDisk(name, dir string, want uint64, why string) finding {
+	f := finding{name: name, remedy: "free space in " + dir + ": " + why}
 	var st unix.Statfs_t
-	if err := unix.Statfs(os.TempDir(), &st); err != nil {
+	if err := unix.Statfs(dir, &st); err != nil {
 		f.detail = err.Error()
 		return f
 	}
 	free := st.Bavail * uint64(st.Bsize)
-	f.ok = free >= wantDisk
-	f.detail = fmt.Sprintf("%.1f GiB free in %s (%d wanted)", float64(free)/(1<<30), os.TempDir(), wantDisk>>30)
+	f.ok = free >= want
+	f.detail = fmt.Sprintf("%.1f GiB free in %s (%d wanted)", float64(free)/(1<<30), dir, want>>30)
 	return f
 }
 
-func inspectMemory() finding {
-	f := finding{name: "memory", remedy: "close what uses memory, or lower --memory-limit"}
+func inspectMemory(name string, want uint64, remedy string) finding {
+	f := finding{name: name, remedy: remedy}
 	raw, err := os.ReadFile("/proc/meminfo")
 	if err != nil {
 		f.detail = err.Error()
@@ -139,27 +140,11 @@ func inspectMemory() finding {
 		fields := strings.Fields(line)
 		if len(fields) >= 2 && fields[0] == "MemAvailable:" {
 			kib, _ := strconv.ParseUint(fields[1], 10, 64)
-			f.ok = kib<<10 >= wantMemory
-			f.detail = fmt.Sprintf("%.1f GiB available (%d wanted)", float64(kib)/(1<<20), wantMemory>>30)
+			f.ok = kib<<10 >= want
+			f.detail = fmt.Sprintf("%.1f GiB available (%d wanted)", float64(kib)/(1<<20), want>>30)
 		}
 	}
 	return f
-}
-
-func inspectInotify() []finding {
-	limit := func(name string, want int) finding {
-		path := "/proc/sys/fs/inotify/" + name
-		f := finding{name: "inotify " + strings.TrimPrefix(name, "max_user_"), remedy: fmt.Sprintf("sysctl -w fs.inotify.%s=%d (only a cluster needs it)", name, want)}
-		raw, err := os.ReadFile(path)
-		if err != nil {
-			f.detail = err.Error()
-			return f
-		}
-		got, _ := strconv.Atoi(strings.TrimSpace(string(raw)))
-		f.ok, f.detail = got >= want, fmt.Sprintf("%d (%d wanted by kind)", got, want)
-		return f
-	}
-	return []finding{limit("max_user_watches", wantWatches), limit("max_user_instances", wantInotify)}
 }
 
 func kernelRelease() string {
