@@ -158,9 +158,14 @@ func (e *Engine) fareOf(ctx context.Context, in instance) (fate, error) {
 	if err != nil {
 		return fate{}, fault.New(fault.Infra, "", "looking at pod %s: %w", in.pod, err)
 	}
+	return fateOf(p, in), nil
+}
+
+// fateOf reads it out of the pod's status.
+func fateOf(p *corev1.Pod, in instance) fate {
 	s, ok := status(p, in.container)
 	if !ok {
-		return fate{replaced: true}, nil
+		return fate{replaced: true}
 	}
 	f := fate{restarts: int(s.RestartCount), ready: s.Ready, imageID: s.ImageID}
 	end := s.State.Terminated
@@ -174,5 +179,5 @@ func (e *Engine) fareOf(ctx context.Context, in instance) (fate, error) {
 	case bareID(s.ContainerID) != in.id:
 		f.ended, f.replaced = true, true // by what end, nobody knows any more
 	}
-	return f, nil
+	return f
 }
