@@ -30,6 +30,8 @@ require (
 	sigs.k8s.io/kind v0.33.0
 )
 
+require github.com/deckarep/golang-set/v2 v2.7.0 // indirect
+
 require (
 	al.essio.dev/pkg/shellescape v1.5.1 // indirect
 	cel.dev/expr v0.25.1 // indirect

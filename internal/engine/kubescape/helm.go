@@ -9,6 +9,8 @@ import (
 	"helm.sh/helm/v3/pkg/action"
 	"helm.sh/helm/v3/pkg/postrender"
 	"helm.sh/helm/v3/pkg/storage/driver"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 
 	"github.com/vexxy/action/internal/fault"
@@ -33,7 +35,12 @@ type release struct {
 	values          map[string]any
 	render          postrender.PostRenderer
 	timeout         time.Duration
+	// shared says that other runs may use what the release brought.
+	shared bool
 }
+
+// kubescapeRelease is Kubescape's, as runs install it.
+var kubescapeRelease = release{name: "kubescape", namespace: Namespace, shared: true}
 
 // install installs a release and registers its removal. Helm does not wait:
 // what is waited for, and with which words, is the engine's to say.
@@ -43,11 +50,11 @@ func (e *Engine) install(ctx context.Context, r release) error {
 		return err
 	}
 	if !e.cluster.Own {
-		e.undoing("release "+r.name, func(ctx context.Context) error { return e.uninstall(r) })
+		e.undoing("release "+r.name, func(ctx context.Context) error { return e.uninstall(ctx, r) })
 	}
 	i := action.NewInstall(c)
 	i.ReleaseName, i.Namespace, i.PostRenderer = r.name, r.namespace, r.render
-	i.Timeout, i.Labels = r.timeout, map[string]string{labelRun: e.options.RunID}
+	i.Timeout, i.Labels = r.timeout, map[string]string{labelRun: e.options.RunID, annotateExpiry: lapse(e.options.Deadline.Add(expiryGrace))}
 	i.HideNotes = true
 	ctx, cancel := context.WithTimeoutCause(ctx, r.timeout, fmt.Errorf("not done after %s", r.timeout))
 	defer cancel()
@@ -61,8 +68,17 @@ func (e *Engine) install(ctx context.Context, r release) error {
 	return nil
 }
 
-// uninstall removes a release that this run installed.
-func (e *Engine) uninstall(r release) error {
+// uninstall removes a release that a run installed, and no other. What other
+// runs use is left to the last of them, or to a sweep.
+func (e *Engine) uninstall(ctx context.Context, r release) error {
+	if marked, _, err := e.released(ctx, r); err != nil || !marked {
+		return err
+	}
+	if r.shared {
+		if others, err := e.others(ctx); err != nil || len(others) > 0 {
+			return err
+		}
+	}
 	c, err := e.helm(r.namespace)
 	if err != nil {
 		return err
@@ -77,3 +93,34 @@ func (e *Engine) uninstall(r release) error {
 
 // uninstallTimeout bounds the hooks of a chart that is removed.
 const uninstallTimeout = 30 * time.Second
+
+// released reports whether a run has installed a release, and in which state
+// Helm has it. Helm keeps both in the labels of a Secret.
+func (e *Engine) released(ctx context.Context, r release) (marked bool, status string, err error) {
+	list, err := e.cluster.Client.CoreV1().Secrets(r.namespace).List(ctx, metav1.ListOptions{LabelSelector: "owner=helm,name=" + r.name + "," + labelRun})
+	if apierrors.IsForbidden(err) { // who may not look has installed nothing
+		return false, "", nil
+	}
+	if err != nil {
+		return false, "", fmt.Errorf("looking for release %s: %w", r.name, err)
+	}
+	for _, s := range list.Items {
+		marked, status = true, s.Labels["status"]
+	}
+	return marked, status, nil
+}
+
+// releasedByRun reports whether there is a Kubescape of a run's; one that is
+// being removed is waited out.
+func (e *Engine) releasedByRun(ctx context.Context) (bool, error) {
+	var marked bool
+	err := await(ctx, 2*uninstallTimeout, "another run's Kubescape is still being removed", func(ctx context.Context) (bool, string, error) {
+		found, status, err := e.released(ctx, kubescapeRelease)
+		marked = found
+		return err == nil && status != "uninstalling", "its release is " + status, err
+	})
+	if err != nil {
+		return false, fault.New(fault.Infra, "", "looking for Kubescape: %w", err)
+	}
+	return marked, nil
+}

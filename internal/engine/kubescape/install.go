@@ -11,6 +11,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/vexxy/action/internal/engine/kubescape/objects"
 	"github.com/vexxy/action/internal/evidence"
 	"github.com/vexxy/action/internal/fault"
 )
@@ -18,7 +19,7 @@ import (
 // installation is the Kubescape that a run uses.
 type installation struct {
 	namespace string
-	objects   objects
+	objects   *objects.Client
 	chart     string
 	digest    string
 	images    map[string]string
@@ -38,9 +39,9 @@ func (e *Engine) installKubescape(ctx context.Context, chart loaded, mounted boo
 		done(err)
 		return err
 	}
-	err = e.install(ctx, release{
-		name: "kubescape", namespace: Namespace, chart: chart, values: values, timeout: e.options.InstallTimeout,
-	})
+	r := kubescapeRelease
+	r.chart, r.values, r.timeout = chart, values, e.options.InstallTimeout
+	err = e.install(ctx, r)
 	done(err)
 	if err != nil {
 		return err
@@ -60,7 +61,7 @@ func (e *Engine) meet(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("opening Kubescape's API: %w", err)
 	}
-	e.kubescape.objects = newObjects(client, e.cluster.Client, e.kubescape.namespace)
+	e.kubescape.objects = objects.New(client, e.cluster.Client, e.kubescape.namespace, objects.Limits{})
 	pods, err := e.cluster.Client.CoreV1().Pods(e.kubescape.namespace).List(ctx, metav1.ListOptions{LabelSelector: component})
 	if err != nil {
 		return fault.New(fault.Infra, "", "looking at Kubescape's pods: %w", err)
@@ -102,42 +103,62 @@ func (e *Engine) agent(ctx context.Context, node string) (evidence.Agent, error)
 }
 
 // makeNamespace makes a namespace unless it is there; what a run makes in a
-// cluster that is not its own it removes again.
+// cluster that is not its own is removed again, by the last run that uses it.
 func (e *Engine) makeNamespace(ctx context.Context, name string) error {
+	namespaces := e.cluster.Client.CoreV1().Namespaces()
+	if !e.cluster.Own {
+		e.undoing("namespace "+name, func(ctx context.Context) error { return e.removeNamespace(ctx, name) })
+		if n, err := namespaces.Get(ctx, name, metav1.GetOptions{}); err == nil && n.DeletionTimestamp == nil {
+			return nil
+		}
+		if err := e.vanished(ctx, name); err != nil {
+			return err
+		}
+	}
 	labels, annotations := e.marks()
 	if name == Sandbox {
 		labels["pod-security.kubernetes.io/enforce"] = "privileged" // manifests of the user's may want more than ours
 	}
-	namespaces := e.cluster.Client.CoreV1().Namespaces()
 	_, err := namespaces.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: labels, Annotations: annotations}}, metav1.CreateOptions{})
-	switch {
-	case apierrors.IsAlreadyExists(err):
-		return nil
-	case err != nil:
+	if err != nil && !apierrors.IsAlreadyExists(err) {
 		return fault.New(fault.Infra, "the kubeconfig's user must be allowed to create namespaces", "making namespace %s: %w", name, err)
-	}
-	if !e.cluster.Own {
-		e.undoing("namespace "+name, func(ctx context.Context) error { return e.removeNamespace(ctx, name) })
 	}
 	return nil
 }
 
-// removeNamespace removes a namespace that this run has made, unless another
-// run's workloads live in it.
-func (e *Engine) removeNamespace(ctx context.Context, name string) error {
-	client := e.cluster.Client
-	others, err := client.AppsV1().Deployments(name).List(ctx, metav1.ListOptions{LabelSelector: labelRun + "," + labelRun + "!=" + e.options.RunID})
+// vanished waits until a namespace that another run has deleted is gone.
+func (e *Engine) vanished(ctx context.Context, name string) error {
+	err := await(ctx, vanishTimeout, "namespace "+name+" is still being deleted", func(ctx context.Context) (bool, string, error) {
+		n, err := e.cluster.Client.CoreV1().Namespaces().Get(ctx, name, metav1.GetOptions{})
+		if apierrors.IsNotFound(err) || apierrors.IsForbidden(err) {
+			return true, "", nil
+		}
+		if err != nil {
+			return false, "", err
+		}
+		return false, "its phase is " + string(n.Status.Phase), nil
+	})
 	if err != nil {
+		return fault.New(fault.Infra, "see what keeps it with `kubectl describe namespace "+name+"`", "making namespace %s: %w", name, err)
+	}
+	return nil
+}
+
+// vanishTimeout is how long a namespace may take to go.
+const vanishTimeout = 120 * time.Second
+
+// removeNamespace removes a namespace that a run has made, unless another run
+// or something else lives in it.
+func (e *Engine) removeNamespace(ctx context.Context, name string) error {
+	namespaces := e.cluster.Client.CoreV1().Namespaces()
+	n, err := namespaces.Get(ctx, name, metav1.GetOptions{})
+	if err != nil || n.Labels[labelRun] == "" {
+		return present(err)
+	}
+	if there, err := e.inhabited(ctx, name); err != nil || there != "" {
 		return err
 	}
-	if name == Sandbox && len(others.Items) > 0 {
-		return nil
-	}
-	err = client.CoreV1().Namespaces().Delete(ctx, name, metav1.DeleteOptions{})
-	if apierrors.IsNotFound(err) {
-		return nil
-	}
-	return err
+	return present(namespaces.Delete(ctx, name, metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &n.UID}}))
 }
 
 // makeSandbox makes the workloads' namespace and its network policy.
@@ -170,11 +191,7 @@ func (e *Engine) makeSandbox(ctx context.Context) error {
 	}
 	if !e.cluster.Own {
 		e.undoing("network policy "+name, func(ctx context.Context) error {
-			err := policies.Delete(ctx, name, metav1.DeleteOptions{})
-			if apierrors.IsNotFound(err) {
-				return nil
-			}
-			return err
+			return present(policies.Delete(ctx, name, metav1.DeleteOptions{}))
 		})
 	}
 	return nil

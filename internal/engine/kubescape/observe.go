@@ -25,6 +25,9 @@ const abandonTimeout = 2 * time.Second
 // it. A workload that fails is evidence, not an error. Several images may be
 // observed at the same time.
 func (e *Engine) Observe(ctx context.Context, img source.Image) (record.Record, error) {
+	if err := e.runnable(img); err != nil {
+		return record.Record{}, err
+	}
 	s := &sighting{engine: e, image: img, progress: e.progressOf(img)}
 	s.Options = e.options.Window
 	s.Seen, s.Progress, s.Ended = window.NewTracker(), s.progress, make(chan error, 1)

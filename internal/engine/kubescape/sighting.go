@@ -11,6 +11,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/vexxy/action/internal/engine/kubescape/objects"
 	"github.com/vexxy/action/internal/evidence"
 	"github.com/vexxy/action/internal/fault"
 	"github.com/vexxy/action/internal/sensor"
@@ -34,7 +35,7 @@ type sighting struct {
 	progress  Progress
 	kubescape evidence.Kubescape
 
-	workload  workloadRef
+	workload  objects.Workload
 	instance  instance
 	target    *target
 	agent     evidence.Agent
@@ -58,6 +59,7 @@ func (s *sighting) start(ctx context.Context) (time.Time, error) {
 	if s.instance, err = s.engine.started(ctx, l, startTimeout); err != nil {
 		return time.Time{}, err
 	}
+	s.workload.Since = s.instance.startedAt // what is older is of another workload of that name
 	s.target.instance = s.instance
 	s.target.forward.engine, s.target.forward.instance = s.engine, s.instance
 	s.Target = s.target
@@ -97,7 +99,7 @@ func (s *sighting) deploy(ctx context.Context) (locator, error) {
 	if _, err := deployments.Create(ctx, d, metav1.CreateOptions{}); err != nil {
 		return locator{}, fault.New(fault.Infra, "the kubeconfig's user must be allowed to create deployments in "+Sandbox, "making the workload: %w", err)
 	}
-	s.workload = workloadRef{Sandbox, "Deployment", d.Name, containerName}
+	s.workload = objects.Workload{Namespace: Sandbox, Kind: "Deployment", Name: d.Name, Container: containerName}
 	s.target = &target{
 		engine: e, ports: ports(e.options.Pod.Ports, img), networked: e.options.Pod.Network != "none",
 		probed: d.Spec.Template.Spec.Containers[0].ReadinessProbe != nil,

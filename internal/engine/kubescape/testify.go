@@ -5,9 +5,8 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/kubescape/storage/pkg/apis/softwarecomposition/v1beta1"
-
 	"github.com/vexxy/action/internal/catalog"
+	"github.com/vexxy/action/internal/engine/kubescape/objects"
 	"github.com/vexxy/action/internal/evidence"
 	"github.com/vexxy/action/internal/inventory"
 	"github.com/vexxy/action/internal/record"
@@ -18,7 +17,7 @@ import (
 // Whatever Kubescape does not give is said in the evidence, which then clears
 // nothing; it is no error.
 func (s *sighting) testify(ctx context.Context, read *catalog.Catalog, rec *record.Record) error {
-	k, o := &s.kubescape, s.engine.kubescape.objects
+	k, client := &s.kubescape, s.engine.kubescape.objects
 	k.Chart, k.ChartDigest = s.engine.kubescape.chart, s.engine.kubescape.digest
 	k.Images, k.Found = s.engine.kubescape.images, s.engine.kubescape.found
 	k.Agent = s.agent
@@ -27,35 +26,29 @@ func (s *sighting) testify(ctx context.Context, read *catalog.Catalog, rec *reco
 	}
 
 	done := s.progress.Step("wait for node-agent's profile")
-	limit := profileTimeout
-	if w := s.Evidence.Workload; w.Exited && w.ExitCode != 0 {
-		limit = failedTimeout // it will be failed, if it comes at all
-	}
-	profile, err := o.profile(ctx, s.workload, limit)
+	profile, err := client.Profile(ctx, s.workload)
 	done(err)
-	if cause := context.Cause(ctx); cause != nil {
-		return cause
-	}
 	if err != nil {
-		k.Profile.Error = err.Error()
+		return err
 	}
-	if profile != nil {
-		k.Profile = profileOf(profile)
-	}
-	keep(rec, k, record.RawProfile, profile)
+	k.Profile = profile.Evidence
+	keep(rec, k, record.RawProfile, profile.Object)
 	if err := s.judgeAgent(ctx); err != nil {
 		return err
 	}
 
 	done = s.progress.Step("collect Kubescape's documents")
-	manifest := s.collect(ctx, profile, rec)
-	done(nil)
+	scan, err := s.collect(ctx, profile, rec)
+	done(err)
+	if err != nil {
+		return err
+	}
 	if s.remove != nil {
 		if err := s.remove(ctx); err != nil {
 			s.progress.Note("removing the workload: " + err.Error())
 		}
 	}
-	if rec.Inventory, err = s.takeStock(ctx, read, manifest); err != nil {
+	if rec.Inventory, err = s.takeStock(ctx, read, scan); err != nil {
 		return err
 	}
 	rec.SBOM = read.SBOM
@@ -70,17 +63,18 @@ func keep[T any](rec *record.Record, k *evidence.Kubescape, name string, object 
 	if object == nil {
 		return
 	}
-	data, err := raw(object)
+	data, err := objects.Raw(object)
 	if err != nil {
-		k.Scan = joinWords(k.Scan, fmt.Sprintf("%s is not kept: %s", name, err))
+		k.Scan = join(k.Scan, fmt.Sprintf("%s is not kept: %s", name, err))
 		return
 	}
 	rec.Raw[name] = data
 }
 
-func joinWords(a, b string) string {
-	if a == "" {
-		return b
+// join puts two sentences into one line, either of which may be empty.
+func join(a, b string) string {
+	if a == "" || b == "" {
+		return a + b
 	}
 	return a + "; " + b
 }
@@ -101,33 +95,25 @@ func (s *sighting) judgeAgent(ctx context.Context) error {
 	return nil
 }
 
-// collect asks for everything that hangs on the profile, and gives kubevuln's
-// full list of vulnerabilities, nil for none.
-func (s *sighting) collect(ctx context.Context, profile *v1beta1.ContainerProfile, rec *record.Record) *v1beta1.VulnerabilityManifest {
-	k, o := &s.kubescape, s.engine.kubescape.objects
-	sbom, err := o.sbom(ctx, s.names(), sbomTimeout)
+// collect asks for everything that hangs on the profile.
+func (s *sighting) collect(ctx context.Context, profile objects.Profile, rec *record.Record) (objects.Scan, error) {
+	k, client := &s.kubescape, s.engine.kubescape.objects
+	sbom, err := client.SBOM(ctx, s.names())
 	if err != nil {
-		k.Scan = joinWords(k.Scan, err.Error())
-	} else {
-		k.SBOM = sbom.Annotations[markStatus]
+		return objects.Scan{}, err
 	}
-	keep(rec, k, record.RawSBOM, sbom)
-	switch {
-	case profile == nil || sbom == nil:
-		return nil
-	case profileWords(profile.Annotations[markStatus], profile.Annotations[markCompletion]) != "":
-		k.Scan = joinWords(k.Scan, "kubevuln scans nothing without a finished profile")
-		return nil
-	}
-	got, err := o.scan(ctx, profile, sbom.Name)
+	k.SBOM, k.Scan = sbom.Status, sbom.Error
+	keep(rec, k, record.RawSBOM, sbom.Object)
+	scan, err := client.Scan(ctx, profile, sbom)
 	if err != nil {
-		k.Scan = joinWords(k.Scan, err.Error())
+		return scan, err
 	}
-	keep(rec, k, record.RawManifest, got.full)
-	keep(rec, k, record.RawManifestFiltered, got.filtered)
-	keep(rec, k, record.RawSBOMFiltered, got.sbomFiltered)
-	keep(rec, k, record.RawVEX, got.vex)
-	return got.full
+	k.Scan = join(k.Scan, scan.Error)
+	keep(rec, k, record.RawManifest, scan.Full)
+	keep(rec, k, record.RawManifestFiltered, scan.Filtered)
+	keep(rec, k, record.RawSBOMFiltered, scan.SBOM)
+	keep(rec, k, record.RawVEX, scan.VEX)
+	return scan, nil
 }
 
 // names are all names under which the image may be known to node-agent.
@@ -139,13 +125,13 @@ func (s *sighting) names() []string {
 			names = append(names, img.Repository+"@"+digest)
 		}
 	}
-	return slices.Compact(names)
+	return names
 }
 
 // takeStock gives the image's packages and findings. Both matchers' findings
 // count when they used one database; else kubevuln's stand alone, with its
 // database; without any of kubevuln's, ours.
-func (s *sighting) takeStock(ctx context.Context, read *catalog.Catalog, manifest *v1beta1.VulnerabilityManifest) (inventory.Inventory, error) {
+func (s *sighting) takeStock(ctx context.Context, read *catalog.Catalog, scan objects.Scan) (inventory.Inventory, error) {
 	done := s.progress.Step("match vulnerabilities")
 	matcher, err := s.engine.matcher(ctx)
 	var inv inventory.Inventory
@@ -153,36 +139,54 @@ func (s *sighting) takeStock(ctx context.Context, read *catalog.Catalog, manifes
 		inv, err = matcher.Complete(ctx, read)
 	}
 	done(err)
-	if err != nil || manifest == nil {
+	if err != nil || scan.Full == nil {
 		return inv, err
 	}
-	findings, missing := findingsOf(manifest, inv.Packages)
-	theirs := databaseOf(manifest)
-	if theirs.Built.Equal(inv.Database.Built) {
-		inv.Findings = joined(inv.Findings, findings)
+	findings, missing, err := objects.Findings(scan.Full, inv.Packages)
+	if err != nil {
+		return inv, err
+	}
+	theirs := objects.Database(scan.Full)
+	if !theirs.Database.Built.IsZero() && theirs.Database.Built.Equal(inv.Database.Built) {
+		inv.Findings = union(inv.Findings, findings)
 	} else {
-		inv.Findings, inv.Database = findings, theirs
-		inv.Grype = manifest.Spec.Metadata.Tool.Version
+		inv.Findings, inv.Database, inv.Grype = findings, theirs.Database, theirs.Grype
 	}
 	inv.Packages = append(inv.Packages, missing...)
 	return inv, nil
 }
 
-// unite joins what both witnesses saw. Time is the window's end for what only
-// a profile knows, as it tells none.
-func (s *sighting) unite(profile *v1beta1.ContainerProfile, packages []inventory.Package) {
-	if profile == nil {
-		s.Evidence.Observations = merge(s.Evidence.Observations, nil)
-		return
+// union adds to our findings those that only kubevuln has. Two versions of a
+// matcher differ with one database; what either finds is a finding.
+func union(ours, theirs []inventory.Finding) []inventory.Finding {
+	type key struct{ packageID, id string }
+	known := map[key]bool{}
+	for _, f := range ours {
+		known[key{f.PackageID, f.ID}] = true
 	}
-	at := s.Evidence.Window.End
-	files, patterns := observationsOf(profile, at)
-	var owned []string
-	if len(patterns) > 0 {
-		for _, p := range packages {
-			owned = append(owned, p.Files...)
+	all := slices.Clone(ours)
+	for _, f := range theirs {
+		if !known[key{f.PackageID, f.ID}] {
+			all = append(all, f)
 		}
 	}
-	files = append(files, expand(patterns, s.Evidence.Observations, owned, at)...)
-	s.Evidence.Observations = merge(s.Evidence.Observations, files)
+	return all
+}
+
+// unite joins what both witnesses saw. Time is the window's end for what only
+// a profile knows, as it tells none.
+func (s *sighting) unite(profile objects.Profile, packages []inventory.Package) {
+	var seen []evidence.Observation
+	if profile.Object != nil {
+		at := s.Evidence.Window.End
+		files, patterns := objects.Observations(profile.Object, at)
+		var owned []string
+		if len(patterns) > 0 {
+			for _, p := range packages {
+				owned = append(owned, p.Files...)
+			}
+		}
+		seen = objects.Merge(nil, append(files, objects.Expand(patterns, s.Evidence.Observations, owned, at)...))
+	}
+	s.Evidence.Observations = objects.Merge(s.Evidence.Observations, seen)
 }
