@@ -39,7 +39,7 @@ func TestTwo(t *testing.T) {
 	defer cancel()
 	mirrored := mirrorRegistry(t)
 	one := newCluster(t, Options{NodeImage: image})
-	two := newCluster(t, Options{NodeImage: hostsImage(t, image), Mirrors: mirrored.mirrors})
+	two := newCluster(t, Options{NodeImage: image, Mirrors: mirrored.mirrors})
 	var g errgroup.Group
 	for _, c := range []*Cluster{one, two} {
 		g.Go(func() error {
@@ -350,24 +350,4 @@ func push(t *testing.T, img v1.Image, to string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-}
-
-// hostsImage gives a node image whose containerd looks for the hosts of
-// registries: kind's own do, the test bed's is given the setting.
-func hostsImage(t *testing.T, image string) string {
-	t.Helper()
-	const config = "/etc/containerd/config.toml"
-	container := "vexxy-test-" + newRun(t)
-	made := "vexxy-test/node:" + container
-	script := `set -e
-docker create --name "$1" "$0" > /dev/null
-docker cp "$1:` + config + `" "$3/c" && grep -q certs.d "$3/c" || printf '[plugins."io.containerd.grpc.v1.cri".registry]\n  config_path = "` + certs + `"\n' >> "$3/c"
-docker cp "$3/c" "$1:` + config + `"
-docker commit "$1" "$2" > /dev/null
-docker rm "$1" > /dev/null`
-	if out, err := exec.Command("sh", "-c", script, image, container, made, t.TempDir()).CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
-	t.Cleanup(func() { docker(t, "rmi", made) })
-	return made
 }
