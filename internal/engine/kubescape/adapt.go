@@ -3,6 +3,7 @@ package kubescape
 import (
 	"fmt"
 	"maps"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -90,9 +91,7 @@ func (a adapter) place(o *unstructured.Unstructured) error {
 	case !a.own:
 		return clusterWide(kind.Kind, o.GetName())
 	}
-	o.SetLabels(with(o.GetLabels(), a.labels))
-	o.SetAnnotations(with(o.GetAnnotations(), a.annotations))
-	return nil
+	return a.label(o, nil)
 }
 
 // clusterWide is the error of an object that an existing cluster is spared.
@@ -133,8 +132,20 @@ func rebind(o *unstructured.Unstructured, accounts map[string]bool) {
 // mark puts the run's marks on the pods that an object makes, and gives up
 // the volumes that a StatefulSet claims when it goes.
 func (a adapter) mark(o *unstructured.Unstructured, path []string) error {
+	if err := a.label(o, path); err != nil || o.GetKind() != "StatefulSet" {
+		return err
+	}
+	err := unstructured.SetNestedStringMap(o.Object, map[string]string{"whenDeleted": "Delete", "whenScaled": "Delete"}, "spec", "persistentVolumeClaimRetentionPolicy")
+	if err != nil {
+		return malformed(o, err)
+	}
+	return nil
+}
+
+// label puts the run's marks on an object, or on what its path leads to.
+func (a adapter) label(o *unstructured.Unstructured, path []string) error {
 	for field, more := range map[string]map[string]string{"labels": a.labels, "annotations": a.annotations} {
-		at := append(append([]string{}, path...), "metadata", field)
+		at := slices.Concat(path, []string{"metadata", field})
 		m, _, err := unstructured.NestedStringMap(o.Object, at...)
 		if err == nil {
 			err = unstructured.SetNestedStringMap(o.Object, with(m, more), at...)
@@ -142,12 +153,6 @@ func (a adapter) mark(o *unstructured.Unstructured, path []string) error {
 		if err != nil {
 			return malformed(o, err)
 		}
-	}
-	if o.GetKind() != "StatefulSet" {
-		return nil
-	}
-	if err := unstructured.SetNestedStringMap(o.Object, map[string]string{"whenDeleted": "Delete", "whenScaled": "Delete"}, "spec", "persistentVolumeClaimRetentionPolicy"); err != nil {
-		return malformed(o, err)
 	}
 	return nil
 }
@@ -166,7 +171,7 @@ type observed struct {
 // by which node-agent and the engine know them.
 func (a adapter) observe(c candidate) (observed, error) {
 	o, path := c.object, c.path
-	labels := append(append([]string{}, path...), "metadata", "labels")
+	labels := slices.Concat(path, []string{"metadata", "labels"})
 	m, _, err := unstructured.NestedStringMap(o.Object, labels...)
 	if err == nil {
 		m = with(m, map[string]string{labelWindow: a.window, labelWorkload: a.workload})
@@ -175,7 +180,7 @@ func (a adapter) observe(c candidate) (observed, error) {
 	if err != nil {
 		return observed{}, malformed(o, err)
 	}
-	spec, _, _ := unstructured.NestedMap(o.Object, append(append([]string{}, path...), "spec")...)
+	spec, _, _ := unstructured.NestedMap(o.Object, slices.Concat(path, []string{"spec"})...)
 	var pod corev1.PodSpec
 	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(spec, &pod); err != nil {
 		return observed{}, malformed(o, err)
@@ -195,7 +200,7 @@ func (a adapter) observe(c candidate) (observed, error) {
 			return observed{}, malformed(o, err)
 		}
 	}
-	if err := unstructured.SetNestedMap(o.Object, spec, append(append([]string{}, path...), "spec")...); err != nil {
+	if err := unstructured.SetNestedMap(o.Object, spec, slices.Concat(path, []string{"spec"})...); err != nil {
 		return observed{}, malformed(o, err)
 	}
 	switch o.GetKind() {

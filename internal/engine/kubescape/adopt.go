@@ -26,7 +26,6 @@ func (e *Engine) adopt(ctx context.Context) error {
 	if err == nil {
 		e.cluster = c
 		e.undoing("private kubeconfig", c.Delete)
-		err = c.WaitReady(ctx)
 	}
 	done(err)
 	if err != nil {
@@ -35,6 +34,9 @@ func (e *Engine) adopt(ctx context.Context) error {
 	done = e.progress.Step("check rights")
 	err = e.permitted(ctx)
 	done(err)
+	if err == nil { // which looks at the nodes, for long if it may not
+		err = c.WaitReady(ctx)
+	}
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,267 @@
+package e2e
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// standing is a cluster that is there before a run, with Kubescape in it.
+type standing struct{ name, kubeconfig string }
+
+// existing makes a cluster of the test bed.
+func existing(t *testing.T) standing {
+	t.Helper()
+	if os.Getenv("VEXXY_TEST_NODE_IMAGE") == "" {
+		t.Skip("VEXXY_TEST_NODE_IMAGE names no kind node image: nothing was tested")
+	}
+	c := standing{name: fmt.Sprintf("bed-existing-%d", os.Getpid())}
+	var err error
+	if c.kubeconfig, err = filepath.Abs(filepath.Join(root, ".cache/testbed/clusters", c.name, "kubeconfig")); err != nil {
+		t.Fatal(err)
+	}
+	script := func(ctx context.Context, verb string) error {
+		cmd := exec.CommandContext(ctx, "scripts/testbed/cluster.sh", verb, c.name)
+		cmd.Dir = root
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			return fmt.Errorf("cluster.sh %s: %w\n%s", verb, err, out)
+		}
+		return nil
+	}
+	t.Cleanup(func() {
+		if err := script(context.WithoutCancel(t.Context()), "down"); err != nil {
+			t.Error(err)
+		}
+	})
+	for _, verb := range []string{"up", "install"} {
+		if err := script(t.Context(), verb); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return c
+}
+
+// kubectl asks the cluster, with an input if it is not empty.
+func (c standing) kubectl(t *testing.T, input string, args ...string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, filepath.Join(root, ".cache/testbed/bin/kubectl"), append([]string{"--kubeconfig", c.kubeconfig}, args...)...)
+	cmd.Stdin = strings.NewReader(input)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("kubectl %q: %v\n%s", args, err, &stderr)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// give puts a fixture into the registry, and into the node by the digest that
+// it has there: the node itself does not reach this registry.
+func (c standing) give(t *testing.T, image string) (ref string) {
+	t.Helper()
+	ref = push(t, image)
+	repository, _, _ := strings.Cut(ref, "@")
+	r, w := io.Pipe()
+	go func() {
+		archive := tar.NewWriter(w)
+		err := archive.AddFS(os.DirFS(fixture(t, image)))
+		if err == nil {
+			err = archive.Close()
+		}
+		w.CloseWithError(err)
+	}()
+	cmd := exec.CommandContext(t.Context(), "docker", "exec", "-i", c.name+"-control-plane",
+		"ctr", "--namespace", "k8s.io", "images", "import", "--digests", "--base-name", repository, "-")
+	cmd.Stdin = r
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("giving %s to the node: %v\n%s", image, err, out)
+	}
+	return ref
+}
+
+// analyse runs vexxy in the cluster.
+func (c standing) analyse(t *testing.T, args ...string) outcome {
+	t.Helper()
+	return analyse(t, append([]string{"--engine", "kubescape", "--kubeconfig", c.kubeconfig}, args...)...)
+}
+
+// refused runs vexxy in the cluster where it ends without a result.
+func (c standing) refused(t *testing.T, image string) outcome {
+	t.Helper()
+	db, err := database()
+	must(err)
+	return vexxy(t, "run", "--vulnerability-db", db, "--max-db-age", "0", "--output-dir", t.TempDir(),
+		"--engine", "kubescape", "--kubeconfig", c.kubeconfig, image)
+}
+
+// uids are the identities of what Kubescape consists of.
+func (c standing) uids(t *testing.T) string {
+	t.Helper()
+	return c.kubectl(t, "", "-n", "kubescape", "get", "deployments,daemonsets,services,configmaps,secrets",
+		"-o", `jsonpath={range .items[*]}{.kind}/{.metadata.name} {.metadata.uid} {.metadata.generation}{"\n"}{end}`)
+}
+
+// ours lists what bears the mark of a run.
+func (c standing) ours(t *testing.T) string {
+	t.Helper()
+	return c.kubectl(t, "", "get", "deployments,pods,services,configmaps,secrets,networkpolicies", "-A", "-l", "dev.vexxy.run", "-o", "name")
+}
+
+// dead is what a run that was killed long ago left, and beside it what is
+// nobody's but its owner's.
+const dead = `
+apiVersion: v1
+kind: Namespace
+metadata: {name: vexxy-sandbox, labels: {dev.vexxy.run: "000000000000000000000000"}, annotations: {dev.vexxy.expires: "2026-01-01T00:00:00Z"}}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: foreign, namespace: vexxy-sandbox}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: alive, namespace: vexxy-sandbox, labels: {dev.vexxy.run: "111111111111111111111111"}, annotations: {dev.vexxy.expires: "2999-01-01T00:00:00Z"}}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: dead, namespace: vexxy-sandbox, labels: {dev.vexxy.run: "000000000000000000000000"}, annotations: {dev.vexxy.expires: "2026-01-01T00:00:00Z"}}
+spec:
+  replicas: 0
+  selector: {matchLabels: {app: dead}}
+  template: {metadata: {labels: {app: dead}}, spec: {containers: [{name: c, image: none}]}}
+`
+
+// store is a workload as a user has it: two containers, of which one has the
+// subject's image under another tag, and a service in another namespace.
+const store = `
+apiVersion: v1
+kind: Service
+metadata: {name: store, namespace: shop}
+spec: {selector: {app: store}, ports: [{port: 8080}]}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: store, namespace: shop}
+spec:
+  replicas: 2
+  selector: {matchLabels: {app: store}}
+  template:
+    metadata: {labels: {app: store}}
+    spec:
+      terminationGracePeriodSeconds: 1
+      containers:
+      - {name: beside, image: %s, imagePullPolicy: Never}
+      - name: web
+        image: %s:some-tag
+        ports: [{containerPort: 8080}]
+        readinessProbe: {httpGet: {path: /, port: 8080}, periodSeconds: 1}
+`
+
+// Two runs at once in a cluster that is there: each has its evidence, what is
+// dead is swept, and what is not of a run stays as it was.
+func TestExistingCluster(t *testing.T) {
+	c := existing(t)
+	nginx, beside := c.give(t, "nginx"), c.give(t, "never-ready")
+	c.kubectl(t, dead, "apply", "-f", "-")
+	before := c.uids(t)
+
+	repository, _, _ := strings.Cut(nginx, "@")
+	manifests := filepath.Join(t.TempDir(), "store.yaml")
+	must(os.WriteFile(manifests, fmt.Appendf(nil, store, beside, repository), 0o644))
+	t.Run("runs", func(t *testing.T) {
+		for name, args := range map[string][]string{"image": nil, "manifests": {"--manifests", manifests}} {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				out := c.analyse(t, append(args, "--duration", "20s", "--http-probe", "/", nginx)...)
+				if out.code != 0 {
+					t.Errorf("exit code %d\n%s", out.code, out.stderr)
+				}
+				for _, check := range out.result.Checks {
+					if check.Applies && !check.OK {
+						t.Errorf("%s: %s", check.ID, check.Measured)
+					}
+				}
+				if s := out.statuses("zlib1g"); s["affected"] == 0 {
+					t.Errorf("zlib1g, which nginx loads, is %v", s)
+				}
+			})
+		}
+	})
+	c.awaitNone(t, "alive", "foreign")
+	if after := c.uids(t); after != before {
+		t.Errorf("Kubescape was\n%s\nand is\n%s", before, after)
+	}
+
+	t.Run("image that no registry has", func(t *testing.T) {
+		c.kubectl(t, "", "-n", "vexxy-sandbox", "delete", "configmap", "foreign", "alive")
+		out := c.refused(t, "oci-dir:"+fixture(t, "nginx"))
+		if out.code != 3 || !strings.Contains(out.stderr, "no registry has published it") {
+			t.Errorf("exit code %d\n%s", out.code, out.stderr)
+		}
+		// Now that nothing else lives there, the namespace goes as well.
+		c.kubectl(t, "", "wait", "--for=delete", "namespace/vexxy-sandbox", "--timeout=50s")
+	})
+	t.Run("user without rights", func(t *testing.T) {
+		poor := c.poor(t)
+		out := poor.refused(t, nginx)
+		if out.code != 5 {
+			t.Errorf("exit code %d\n%s", out.code, out.stderr)
+		}
+		for _, want := range []string{"list nodes", "create namespaces", "create deployments of apps in namespace vexxy-sandbox", "create services/proxy"} {
+			if !strings.Contains(strings.Join(strings.Fields(out.stderr), " "), want) {
+				t.Errorf("%q is not said\n%s", want, out.stderr)
+			}
+		}
+		if ns := c.kubectl(t, "", "get", "namespaces", "-o", "name"); strings.Contains(ns, "vexxy") {
+			t.Errorf("something was made: %s", ns)
+		}
+	})
+	if after := c.uids(t); after != before {
+		t.Errorf("Kubescape was\n%s\nand is\n%s", before, after)
+	}
+}
+
+// awaitNone waits until of all that bears the mark of a run only the first of
+// the given config maps is there, and checks that each of them is.
+func (c standing) awaitNone(t *testing.T, but ...string) {
+	t.Helper()
+	want := "configmap/" + but[0]
+	for end := time.Now().Add(30 * time.Second); ; time.Sleep(time.Second) {
+		got := c.ours(t)
+		if got == want {
+			break
+		}
+		if time.Now().After(end) {
+			t.Errorf("left behind, beside %s:\n%s", want, got)
+			break
+		}
+	}
+	for _, name := range but {
+		c.kubectl(t, "", "-n", "vexxy-sandbox", "get", "configmap", name)
+	}
+}
+
+// poor is the cluster as a user sees it who may do nothing.
+func (c standing) poor(t *testing.T) standing {
+	t.Helper()
+	c.kubectl(t, "", "-n", "default", "create", "serviceaccount", "poor")
+	token := c.kubectl(t, "", "-n", "default", "create", "token", "poor")
+	raw, err := os.ReadFile(c.kubeconfig)
+	must(err)
+	poor := standing{c.name, filepath.Join(t.TempDir(), "kubeconfig")}
+	must(os.WriteFile(poor.kubeconfig, raw, 0o600))
+	poor.kubectl(t, "", "config", "set-credentials", "poor", "--token", token)
+	poor.kubectl(t, "", "config", "set-context", "--current", "--user", "poor")
+	return poor
+}
