@@ -30,6 +30,13 @@ func (e *Engine) Prepare(ctx context.Context) error {
 // make makes a cluster of the run's own.
 func (e *Engine) make(ctx context.Context) error {
 	o := e.options
+	// What is wrong with the inputs is told before anything is made of them.
+	if _, err := archivesIn(o.Archives); err != nil {
+		return err
+	}
+	if _, err := chartValues(o.Window.Duration, true, o.Chart.Values); err != nil {
+		return err
+	}
 	database := filepath.Join(o.TempDir, "grype-db")
 	if err := os.MkdirAll(database, 0o755); err != nil {
 		return fault.New(fault.Infra, "", "making a folder for the database: %w", err)
