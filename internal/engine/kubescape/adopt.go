@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
-	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -77,10 +76,11 @@ func (e *Engine) findOrInstall(ctx context.Context) error {
 		if err == nil {
 			return nil
 		}
-		if !strings.Contains(err.Error(), nameInUse) {
+		// Of two runs at once one is first; the other fails in one of many ways.
+		if run, _, lookErr := e.released(ctx, kubescapeRelease); lookErr != nil || run == "" || run == e.options.RunID {
 			return err
 		}
-		theirs = true // two runs at once: the other was first
+		theirs = true
 	}
 	if theirs {
 		e.undoing("release "+kubescapeRelease.name, func(ctx context.Context) error { return e.uninstall(ctx, kubescapeRelease) })
@@ -94,9 +94,6 @@ func (e *Engine) findOrInstall(ctx context.Context) error {
 	}
 	return e.meet(ctx)
 }
-
-// nameInUse is what Helm says of a release that is there already.
-const nameInUse = "cannot re-use a name that is still in use"
 
 // presence is the ConfigMap by which a run is known in the sandbox: whoever
 // removes what runs share looks for it.

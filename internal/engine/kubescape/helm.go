@@ -71,7 +71,7 @@ func (e *Engine) install(ctx context.Context, r release) error {
 // uninstall removes a release that a run installed, and no other. What other
 // runs use is left to the last of them, or to a sweep.
 func (e *Engine) uninstall(ctx context.Context, r release) error {
-	if marked, _, err := e.released(ctx, r); err != nil || !marked {
+	if run, _, err := e.released(ctx, r); err != nil || run == "" {
 		return err
 	}
 	if r.shared {
@@ -94,20 +94,20 @@ func (e *Engine) uninstall(ctx context.Context, r release) error {
 // uninstallTimeout bounds the hooks of a chart that is removed.
 const uninstallTimeout = 30 * time.Second
 
-// released reports whether a run has installed a release, and in which state
-// Helm has it. Helm keeps both in the labels of a Secret.
-func (e *Engine) released(ctx context.Context, r release) (marked bool, status string, err error) {
+// released gives the run that has installed a release, empty for none, and the
+// state in which Helm has it. Helm keeps both in the labels of a Secret.
+func (e *Engine) released(ctx context.Context, r release) (run, status string, err error) {
 	list, err := e.cluster.Client.CoreV1().Secrets(r.namespace).List(ctx, metav1.ListOptions{LabelSelector: "owner=helm,name=" + r.name + "," + labelRun})
 	if apierrors.IsForbidden(err) { // who may not look has installed nothing
-		return false, "", nil
+		return "", "", nil
 	}
 	if err != nil {
-		return false, "", fmt.Errorf("looking for release %s: %w", r.name, err)
+		return "", "", fmt.Errorf("looking for release %s: %w", r.name, err)
 	}
 	for _, s := range list.Items {
-		marked, status = true, s.Labels["status"]
+		run, status = s.Labels[labelRun], s.Labels["status"]
 	}
-	return marked, status, nil
+	return run, status, nil
 }
 
 // releasedByRun reports whether there is a Kubescape of a run's; one that is
@@ -115,8 +115,8 @@ func (e *Engine) released(ctx context.Context, r release) (marked bool, status s
 func (e *Engine) releasedByRun(ctx context.Context) (bool, error) {
 	var marked bool
 	err := await(ctx, 2*uninstallTimeout, "another run's Kubescape is still being removed", func(ctx context.Context) (bool, string, error) {
-		found, status, err := e.released(ctx, kubescapeRelease)
-		marked = found
+		run, status, err := e.released(ctx, kubescapeRelease)
+		marked = run != ""
 		return err == nil && status != "uninstalling", "its release is " + status, err
 	})
 	if err != nil {
