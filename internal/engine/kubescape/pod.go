@@ -22,6 +22,9 @@ type instance struct {
 	// runs: a repository with a digest, or a digest alone.
 	id, imageID string
 	startedAt   time.Time
+	// later says that it is not the container's first run: those before it
+	// were not seen.
+	later bool
 }
 
 // locator finds the pod of one workload.
@@ -113,19 +116,20 @@ func (e *Engine) started(ctx context.Context, l locator, limit time.Duration) (i
 	return got, nil
 }
 
-// firstRun gives the container's first run out of its status: the present one,
-// or the last when it has been started again once.
+// firstRun gives the earliest run of the container that its status still knows:
+// the last, when it has been started again, else the present one.
 func firstRun(s corev1.ContainerStatus) (instance, bool) {
-	take := func(id string, at metav1.Time) (instance, bool) {
-		return instance{id: bareID(id), imageID: s.ImageID, startedAt: at.Time}, id != ""
+	last := s.LastTerminationState.Terminated
+	take := func(id string, at metav1.Time, before int32) (instance, bool) {
+		return instance{id: bareID(id), imageID: s.ImageID, startedAt: at.Time, later: s.RestartCount != before}, id != ""
 	}
-	switch last, now := s.LastTerminationState.Terminated, s.State; {
+	switch now := s.State; {
 	case last != nil:
-		return take(last.ContainerID, last.StartedAt)
+		return take(last.ContainerID, last.StartedAt, 1)
 	case now.Terminated != nil:
-		return take(now.Terminated.ContainerID, now.Terminated.StartedAt)
+		return take(now.Terminated.ContainerID, now.Terminated.StartedAt, 0)
 	case now.Running != nil:
-		return take(s.ContainerID, now.Running.StartedAt)
+		return take(s.ContainerID, now.Running.StartedAt, 0)
 	}
 	return instance{}, false
 }

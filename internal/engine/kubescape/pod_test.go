@@ -21,30 +21,37 @@ func ended(id string, code int32, reason string) *corev1.ContainerStateTerminate
 	return &corev1.ContainerStateTerminated{ContainerID: id, ExitCode: code, Reason: reason, StartedAt: metav1.Unix(50, 0)}
 }
 
-// Whatever became of a container since, its first run is the one that counts.
+// Whatever became of a container since, the earliest run that is known is the one that counts.
 func TestFirstRun(t *testing.T) {
 	again := runningAs("containerd://second")
-	again.LastTerminationState.Terminated = ended("containerd://first", 0, "Completed")
+	again.LastTerminationState.Terminated, again.RestartCount = ended("containerd://first", 0, "Completed"), 1
+	third := again
+	third.LastTerminationState.Terminated, third.RestartCount = ended("containerd://second", 0, "Completed"), 2
+	alone := runningAs("containerd://second")
+	alone.RestartCount = 1
 	over := corev1.ContainerStatus{State: corev1.ContainerState{Terminated: ended("containerd://first", 1, "Error")}}
 	waiting := corev1.ContainerStatus{State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "CrashLoopBackOff"}}}
 	backoff := waiting
-	backoff.LastTerminationState.Terminated = ended("containerd://first", 1, "Error")
+	backoff.LastTerminationState.Terminated, backoff.RestartCount = ended("containerd://first", 1, "Error"), 1
 	for _, c := range []struct {
 		name   string
 		status corev1.ContainerStatus
 		id     string
 		at     int64
+		later  bool
 	}{
-		{"running", runningAs("containerd://first"), "first", 100},
-		{"running again", again, "first", 50},
-		{"over", over, "first", 50},
-		{"waiting for its second start", backoff, "first", 50},
-		{"waiting", waiting, "", 0},
-		{"running without an ID", runningAs(""), "", 0},
-		{"unknown", corev1.ContainerStatus{}, "", 0},
+		{"running", runningAs("containerd://first"), "first", 100, false},
+		{"running again", again, "first", 50, false},
+		{"over", over, "first", 50, false},
+		{"waiting for its second start", backoff, "first", 50, false},
+		{"its first run is forgotten", third, "second", 50, true},
+		{"nothing is known of its first run", alone, "second", 100, true},
+		{"waiting", waiting, "", 0, false},
+		{"running without an ID", runningAs(""), "", 0, false},
+		{"unknown", corev1.ContainerStatus{}, "", 0, false},
 	} {
 		got, ok := firstRun(c.status)
-		if ok != (c.id != "") || ok && (got.id != c.id || got.startedAt != time.Unix(c.at, 0)) {
+		if ok != (c.id != "") || ok && (got.id != c.id || got.later != c.later || got.startedAt != time.Unix(c.at, 0)) {
 			t.Errorf("%s: %+v, %v", c.name, got, ok)
 		}
 	}
@@ -89,7 +96,7 @@ func TestRunningConfig(t *testing.T) {
 	img := subject.Subject{IndexDigest: d("1"), ManifestDigest: d("2"), ConfigDigest: d("3")}
 	for imageID, want := range map[string]string{
 		d("3"):                         d("3"),
-		"localhost:5000/a@" + d("1"):   d("3"),
+		"localhost:5000/a@" + d("1"):   d("1"), // an index names several images
 		"localhost:5000/a@" + d("2"):   d("3"),
 		d("2"):                         d("3"),
 		"localhost:5000/a@" + d("4"):   d("4"),

@@ -176,20 +176,28 @@ func (s *sighting) conclude(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.fared(f)
+	egress := egressUnseen
+	select {
+	case egress = <-s.egress:
+	case <-ctx.Done():
+	}
+	s.fared(f, egress)
+	if s.engine.options.Packaged.given() {
+		return s.elsewhere(ctx)
+	}
 	return nil
 }
 
 // fared settles readiness and the window's end, where both depend on how the
 // workload did.
-func (s *sighting) fared(f fate) {
+func (s *sighting) fared(f fate, egress string) {
 	o := s.engine.options
 	got := &s.Evidence.Workload
 	got.ContainerID = s.instance.id
 	got.ConfigDigest = runningConfig(s.instance.imageID, s.image.Subject)
 	got.Restarts, got.Exited, got.ExitCode, got.OOMKilled = f.restarts, f.ended, f.exitCode, f.oomKilled
 	got.Command = append(append(got.Command, o.Pod.Command...), o.Pod.Args...)
-	got.Relaxed = s.engine.relaxed(<-s.egress)
+	got.Relaxed = s.engine.relaxed(egress)
 	if !got.Exited {
 		if got.ReadyBy == evidence.ReadyHealthcheck && !f.ready {
 			got.ReadyBy, got.ReadyAt = evidence.ReadyNever, time.Time{}
@@ -209,9 +217,13 @@ func (s *sighting) fared(f fate) {
 	case got.ReadyBy == evidence.ReadyNever || !o.Window.Exercise.Declared():
 		return
 	}
-	// A job that is done: Kubernetes starts it again, but that is another run
-	// of it than the one that was watched.
-	s.Evidence.Window.Stopped, got.Restarts = evidence.StopJobDone, 0
+	s.Evidence.Window.Stopped = evidence.StopJobDone
+	if !s.instance.later && !o.Packaged.given() {
+		// Kubernetes starts a finished job again: in a pod that keeps nothing,
+		// that is the same run once more. What is packaged may keep what the
+		// first run has prepared, and be another thing in the second.
+		got.Restarts = 0
+	}
 }
 
 // runningConfig gives the configuration digest of the image that runs. The
@@ -222,7 +234,7 @@ func runningConfig(imageID string, img subject.Subject) string {
 	if i := strings.LastIndex(imageID, "@"); i >= 0 {
 		digest = imageID[i+1:]
 	}
-	if digest != "" && (digest == img.ManifestDigest || digest == img.IndexDigest) {
+	if digest != "" && digest == img.ManifestDigest {
 		return img.ConfigDigest
 	}
 	return digest

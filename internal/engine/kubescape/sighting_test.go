@@ -42,12 +42,11 @@ func TestFared(t *testing.T) {
 	} {
 		e := New(Options{Window: window.Options{Exercise: c.plan}}, nil, nil, nil)
 		e.cluster = &cluster.Cluster{Own: true}
-		s := &sighting{engine: e, instance: instance{id: "id", imageID: "sha256:c"}, egress: make(chan string, 1)}
+		s := &sighting{engine: e, instance: instance{id: "id", imageID: "sha256:c"}}
 		s.image = source.Image{Subject: subject.Subject{ConfigDigest: "sha256:c"}}
 		s.Evidence.Window = evidence.Window{Start: opened, End: closed, Stopped: evidence.StopDuration}
 		s.Evidence.Workload.ReadyBy, s.Evidence.Workload.ReadyAt = c.ready, opened
-		s.egress <- egressOpen
-		s.fared(c.fate)
+		s.fared(c.fate, egressOpen)
 		w := s.Evidence.Workload
 		if w.ReadyBy != c.wantBy || s.Evidence.Window.Stopped != c.wantStop || w.Restarts != c.restarts {
 			t.Errorf("%s: ready by %s, stopped by %s, %d restarts", c.name, w.ReadyBy, s.Evidence.Window.Stopped, w.Restarts)
@@ -78,6 +77,30 @@ func TestRelaxed(t *testing.T) {
 		e.cluster = &cluster.Cluster{Own: c.own}
 		if got := strings.Join(e.relaxed(c.egress), "; "); got != c.want {
 			t.Errorf("%+v: %q, not %q", c.pod, got, c.want)
+		}
+	}
+}
+
+// The restart of a finished job is forgiven only where the run that was watched
+// was the first, and the next can be no other.
+func TestRestartOfAJob(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		options  Options
+		instance instance
+		want     int
+	}{
+		{"a Deployment of vexxy's", Options{}, instance{}, 0},
+		{"its first run was not seen", Options{}, instance{later: true}, 1},
+		{"packaged", Options{Packaged: Packaged{Manifests: []string{"x"}}}, instance{}, 1},
+	} {
+		e := New(c.options, nil, nil, nil)
+		e.cluster = &cluster.Cluster{Own: true}
+		s := &sighting{engine: e, instance: c.instance}
+		s.Evidence.Workload.ReadyBy = evidence.ReadyRunning
+		s.fared(fate{ended: true, restarts: 1}, "")
+		if got := s.Evidence.Workload.Restarts; got != c.want {
+			t.Errorf("%s: %d restarts, not %d", c.name, got, c.want)
 		}
 	}
 }

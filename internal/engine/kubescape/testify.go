@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/kubescape/storage/pkg/apis/softwarecomposition/v1beta1"
+
 	"github.com/vexxy/action/internal/catalog"
 	"github.com/vexxy/action/internal/engine/kubescape/objects"
 	"github.com/vexxy/action/internal/evidence"
@@ -32,7 +34,7 @@ func (s *sighting) testify(ctx context.Context, read *catalog.Catalog, rec *reco
 		return err
 	}
 	k.Profile = profile.Evidence
-	keep(rec, k, record.RawProfile, profile.Object)
+	keep(rec, k, record.RawProfile, withoutArguments(profile.Object))
 	if err := s.judgeAgent(ctx); err != nil {
 		return err
 	}
@@ -69,6 +71,20 @@ func keep[T any](rec *record.Record, k *evidence.Kubescape, name string, object 
 		return
 	}
 	rec.Raw[name] = data
+}
+
+// withoutArguments takes out of a profile what programs were called with: it
+// may hold the user's secrets, and nothing is judged by it.
+func withoutArguments(p *v1beta1.ContainerProfile) *v1beta1.ContainerProfile {
+	if p == nil {
+		return nil
+	}
+	p = p.DeepCopy()
+	for i := range p.Spec.Execs {
+		p.Spec.Execs[i].Args, p.Spec.Execs[i].Envs = nil, nil
+	}
+	p.Spec.IdentifiedCallStacks = nil
+	return p
 }
 
 // join puts two sentences into one line, either of which may be empty.
@@ -128,9 +144,8 @@ func (s *sighting) names() []string {
 	return names
 }
 
-// takeStock gives the image's packages and findings. Both matchers' findings
-// count when they used one database; else kubevuln's stand alone, with its
-// database; without any of kubevuln's, ours.
+// takeStock gives the image's packages and findings: what either matcher finds
+// is a finding. Where they used two databases the older one stands for both.
 func (s *sighting) takeStock(ctx context.Context, read *catalog.Catalog, scan objects.Scan) (inventory.Inventory, error) {
 	done := s.progress.Step("match vulnerabilities")
 	matcher, err := s.engine.matcher(ctx)
@@ -146,18 +161,15 @@ func (s *sighting) takeStock(ctx context.Context, read *catalog.Catalog, scan ob
 	if err != nil {
 		return inv, err
 	}
-	theirs := objects.Database(scan.Full)
-	if !theirs.Database.Built.IsZero() && theirs.Database.Built.Equal(inv.Database.Built) {
-		inv.Findings = union(inv.Findings, findings)
-	} else {
-		inv.Findings, inv.Database, inv.Grype = findings, theirs.Database, theirs.Grype
+	inv.Findings = union(inv.Findings, findings)
+	if theirs := objects.Database(scan.Full).Database; theirs.Built.Before(inv.Database.Built) {
+		inv.Database = theirs // the older one, or one of no known age: E7 has the worse to judge
 	}
 	inv.Packages = append(inv.Packages, missing...)
 	return inv, nil
 }
 
-// union adds to our findings those that only kubevuln has. Two versions of a
-// matcher differ with one database; what either finds is a finding.
+// union adds to our findings those that only kubevuln has.
 func union(ours, theirs []inventory.Finding) []inventory.Finding {
 	type key struct{ packageID, id string }
 	known := map[key]bool{}
