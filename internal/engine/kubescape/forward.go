@@ -33,6 +33,7 @@ type forwarder struct {
 	listeners map[int]net.Listener
 	conn      httpstream.Connection
 	next      int
+	closed    bool
 }
 
 // endpoint gives the loopback address that stands for a port of the pod.
@@ -66,6 +67,7 @@ func (f *forwarder) endpoint(port int) (string, error) {
 func (f *forwarder) close() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.closed = true
 	for _, l := range f.listeners {
 		l.Close()
 	}
@@ -79,7 +81,7 @@ func (f *forwarder) close() {
 // accepts opens a connection to the port and sees whether the far side
 // complains.
 func (f *forwarder) accepts(ctx context.Context, port int) error {
-	data, failed, err := f.open(port)
+	data, failed, err := f.open(ctx, port)
 	if err != nil {
 		return err
 	}
@@ -100,7 +102,7 @@ func (f *forwarder) accepts(ctx context.Context, port int) error {
 // carry copies one connection to the pod and back.
 func (f *forwarder) carry(local net.Conn, port int) {
 	defer local.Close()
-	data, failed, err := f.open(port)
+	data, failed, err := f.open(context.Background(), port) // as long as the listener: close ends it
 	if err != nil {
 		return
 	}
@@ -125,8 +127,8 @@ func (f *forwarder) carry(local net.Conn, port int) {
 
 // open opens the two streams of one connection. failed gets what the far side
 // says on the error stream: nil when it ends without a word.
-func (f *forwarder) open(port int) (httpstream.Stream, <-chan error, error) {
-	conn, id, err := f.connection()
+func (f *forwarder) open(ctx context.Context, port int) (httpstream.Stream, <-chan error, error) {
+	conn, id, err := f.connection(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -160,29 +162,87 @@ func (f *forwarder) open(port int) (httpstream.Stream, <-chan error, error) {
 }
 
 // connection gives the connection to the pod, a new one when the last broke.
-func (f *forwarder) connection() (httpstream.Connection, int, error) {
+func (f *forwarder) connection(ctx context.Context) (httpstream.Connection, int, error) {
 	f.mu.Lock()
-	defer f.mu.Unlock()
 	f.next++
-	if f.conn != nil {
+	id, conn := f.next, f.conn
+	f.mu.Unlock()
+	if conn != nil {
 		select {
-		case <-f.conn.CloseChan():
-			f.conn = nil
+		case <-conn.CloseChan():
 		default:
-			return f.conn, f.next, nil
+			return conn, id, nil
 		}
 	}
+	conn, err := f.dial(ctx)
+	if err != nil {
+		return nil, 0, err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.closed {
+		conn.Close()
+		return nil, 0, errors.New("reaching the pod: it is not watched any more")
+	}
+	if f.conn != nil && f.conn != conn {
+		old := f.conn
+		select {
+		case <-old.CloseChan():
+		default: // another has dialled meanwhile
+			conn.Close()
+			return old, id, nil
+		}
+	}
+	f.conn = conn
+	return conn, id, nil
+}
+
+// dialTimeout is how long the API server may take to answer.
+const dialTimeout = 20 * time.Second
+
+// dial opens a connection to the pod. The library's dialer knows no context:
+// what it brings when nobody waits any more is closed.
+func (f *forwarder) dial(ctx context.Context) (httpstream.Connection, error) {
 	c := f.engine.cluster
 	transport, upgrader, err := spdy.RoundTripperFor(c.Config)
 	if err != nil {
-		return nil, 0, fmt.Errorf("preparing to reach the pod: %w", err)
+		return nil, fmt.Errorf("preparing to reach the pod: %w", err)
 	}
 	at := c.Client.CoreV1().RESTClient().Post().Resource("pods").Namespace(f.instance.namespace).Name(f.instance.pod).SubResource("portforward").URL()
 	dialer := spdy.NewDialer(upgrader, &http.Client{Transport: transport}, http.MethodPost, at)
-	conn, _, err := dialer.Dial(portforward.PortForwardProtocolV1Name)
-	if err != nil {
-		return nil, 0, fmt.Errorf("reaching the pod: %w", err)
+	ctx, cancel := context.WithTimeoutCause(ctx, dialTimeout, fmt.Errorf("the API server did not answer within %s", dialTimeout))
+	defer cancel()
+	return within(ctx, func() (httpstream.Connection, error) {
+		conn, _, err := dialer.Dial(portforward.PortForwardProtocolV1Name)
+		return conn, err
+	}, func(conn httpstream.Connection) { conn.Close() })
+}
+
+// within runs what knows no context and waits no longer than ctx for it. A
+// result that comes later is given to late.
+func within[T any](ctx context.Context, run func() (T, error), late func(T)) (T, error) {
+	type answer struct {
+		value T
+		err   error
 	}
-	f.conn = conn
-	return conn, f.next, nil
+	got := make(chan answer, 1)
+	go func() {
+		value, err := run()
+		got <- answer{value, err}
+	}()
+	select {
+	case a := <-got:
+		if a.err != nil {
+			return a.value, fmt.Errorf("reaching the pod: %w", a.err)
+		}
+		return a.value, nil
+	case <-ctx.Done():
+		go func() {
+			if a := <-got; a.err == nil {
+				late(a.value)
+			}
+		}()
+		var none T
+		return none, fmt.Errorf("reaching the pod: %w", context.Cause(ctx))
+	}
 }

@@ -50,7 +50,23 @@ func (e *Engine) Observe(ctx context.Context, img source.Image) (record.Record, 
 	if cause := context.Cause(ctx); cause != nil {
 		err = cause
 	}
+	if err != nil {
+		s.makeRoom(ctx)
+	}
 	return rec, err
+}
+
+// makeRoom takes the workload of an image that came to nothing out of the
+// cluster, for the sake of those that still run. Close would do so at the end.
+func (s *sighting) makeRoom(ctx context.Context) {
+	if s.remove == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeTimeout)
+	defer cancel()
+	if err := s.remove(ctx); err != nil {
+		s.progress.Note("removing the workload: " + err.Error())
+	}
 }
 
 // read lists the image's packages. What the readers of hostile files panic

@@ -48,8 +48,8 @@ type sighting struct {
 // start makes the workload, waits for its container, and has the sensor claim
 // it. It gives the time of the first exec.
 func (s *sighting) start(ctx context.Context) (time.Time, error) {
-	var err error
-	if s.agent, err = s.engine.agentBefore(ctx); err != nil {
+	agents, err := s.engine.agentsBefore(ctx)
+	if err != nil {
 		return time.Time{}, err
 	}
 	l, err := s.deploy(ctx)
@@ -59,6 +59,7 @@ func (s *sighting) start(ctx context.Context) (time.Time, error) {
 	if s.instance, err = s.engine.started(ctx, l, startTimeout); err != nil {
 		return time.Time{}, err
 	}
+	s.agent = agents[s.instance.node]
 	s.workload.Since = s.instance.startedAt // what is older is of another workload of that name
 	s.target.instance = s.instance
 	s.target.forward.engine, s.target.forward.instance = s.engine, s.instance
@@ -269,22 +270,18 @@ func (s *sighting) forget() {
 	}
 }
 
-// agentBefore is the state of node-agent before the workload is made: of the
-// one that became ready last.
-func (e *Engine) agentBefore(ctx context.Context) (evidence.Agent, error) {
+// agentsBefore is the state of node-agent on each node before the workload is
+// made, as nobody knows yet on which node it will be.
+func (e *Engine) agentsBefore(ctx context.Context) (map[string]evidence.Agent, error) {
 	nodes, err := e.cluster.Client.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
 	if err != nil {
-		return evidence.Agent{}, fault.New(fault.Infra, "", "looking at the nodes: %w", err)
+		return nil, fault.New(fault.Infra, "", "looking at the nodes: %w", err)
 	}
-	var last evidence.Agent
+	agents := map[string]evidence.Agent{}
 	for _, n := range nodes.Items {
-		a, err := e.agent(ctx, n.Name)
-		if err != nil {
-			return a, err
-		}
-		if a.ReadyAt.After(last.ReadyAt) {
-			last = a
+		if agents[n.Name], err = e.agent(ctx, n.Name); err != nil {
+			return nil, err
 		}
 	}
-	return last, nil
+	return agents, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/kubernetes/scheme"
@@ -69,13 +70,16 @@ func (t *target) Exec(ctx context.Context, argv []string) (int, string, error) {
 		return 0, "", fmt.Errorf("preparing command in container: %w", err)
 	}
 	out := &head{max: maxOutput}
-	err = executor.StreamWithContext(ctx, remotecommand.StreamOptions{Stdout: out, Stderr: out})
+	// Its context ends a stream, but not the wait for an API server's answer.
+	_, err = within(ctx, func() (struct{}, error) {
+		return struct{}{}, executor.StreamWithContext(ctx, remotecommand.StreamOptions{Stdout: out, Stderr: out})
+	}, func(struct{}) {})
 	var exit exec.CodeExitError
 	switch {
 	case err == nil:
-		return 0, string(out.b), nil
+		return 0, out.String(), nil
 	case errors.As(err, &exit):
-		return exit.Code, string(out.b), nil
+		return exit.Code, out.String(), nil
 	case context.Cause(ctx) != nil:
 		return 0, "", context.Cause(ctx)
 	}
@@ -84,11 +88,20 @@ func (t *target) Exec(ctx context.Context, argv []string) (int, string, error) {
 
 // head keeps the first max bytes written to it and drops the rest.
 type head struct {
+	mu  sync.Mutex
 	b   []byte
 	max int
 }
 
+func (h *head) String() string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return string(h.b)
+}
+
 func (h *head) Write(p []byte) (int, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	h.b = append(h.b, p[:min(len(p), h.max-len(h.b))]...)
 	return len(p), nil
 }

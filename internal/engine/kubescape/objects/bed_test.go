@@ -48,6 +48,7 @@ func realProfile(t testing.TB) *v1beta1.ContainerProfile {
 // metadata alone and heeds no selector, and a WATCH is the end of the test.
 func storage(t testing.TB, objects ...runtime.Object) *fake.Clientset {
 	t.Helper()
+	//lint:ignore SA1019 the new one wants managed fields, which these objects lack
 	set := fake.NewSimpleClientset(objects...)
 	set.PrependReactor("list", "*", func(a clienttest.Action) (bool, runtime.Object, error) {
 		list := a.(clienttest.ListActionImpl)
