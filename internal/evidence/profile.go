@@ -43,10 +43,11 @@ func profile(e Evidence) result {
 // fault says what is wrong with a profile.
 func (p Profile) fault() (result, bool) {
 	const again = "run again with a longer duration; what node-agent and storage said of it is in the record"
+	named := strings.TrimSpace(p.Name) != ""
 	switch {
-	case p.Error != "":
+	case p.Error != "" && !named:
 		return result{false, "no profile: " + short(p.Error), again}, true
-	case strings.TrimSpace(p.Name) == "":
+	case !named:
 		return result{false, "no profile was found", again}, true
 	case p.Status != profileCompleted:
 		measured, remedy := unfinished(p.Status)
@@ -56,6 +57,8 @@ func (p Profile) fault() (result, bool) {
 			"the workload must start after node-agent; on a cluster of your own leave the namespace to vexxy"}, true
 	case p.Completion != profileComplete:
 		return result{false, "it is not known whether the profile is complete (" + short(p.Completion) + ")", again}, true
+	case p.Error != "":
+		return result{false, "no whole profile: " + short(p.Error), again}, true
 	case p.Execs <= 0 && p.Opens <= 0:
 		return result{false, "the profile is empty: node-agent saw no file in use", "see node-agent's log in the record for what stopped its tracers"}, true
 	}

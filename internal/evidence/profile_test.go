@@ -40,7 +40,8 @@ func TestEachConditionOnKubescapeInverted(t *testing.T) {
 		spoil           func(*e)
 	}{
 		{"E9", "nothing said", "said nothing", func(e *e) { e.Kubescape = nil }},
-		{"E9", "profile error", "no profile: not found", func(e *e) { e.Kubescape.Profile.Error = "not found" }},
+		{"E9", "profile error", "no profile: not found", func(e *e) { e.Kubescape.Profile.Name, e.Kubescape.Profile.Error = "", "not found" }},
+		{"E9", "profile with a flaw", "no whole profile: no workload", func(e *e) { e.Kubescape.Profile.Error = "no workload" }},
 		{"E9", "profile without a name", "no profile was found", func(e *e) { e.Kubescape.Profile.Name = "" }},
 		{"E9", "status unknown", "status is not known", func(e *e) { e.Kubescape.Profile.Status = "" }},
 		{"E9", "initializing", "only begun", func(e *e) { e.Kubescape.Profile.Status = "initializing" }},
