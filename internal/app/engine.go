@@ -106,12 +106,6 @@ func (m making) kubescape() (kubescape.Options, error) {
 	if k.Existing() {
 		o.Existing = &kubescape.Existing{Kubeconfig: k.Kubeconfig, Context: k.Context}
 	}
-	if k.Retain { // its kubeconfig must outlive the run
-		if err := os.MkdirAll(support, 0o700); err != nil {
-			return o, fault.New(fault.Usage, "name another directory with --output-dir", "making output directory: %w", err)
-		}
-		o.Cluster.Dir = support
-	}
 	if k.KindConfig != "" {
 		if o.Cluster.Config, err = os.ReadFile(k.KindConfig); err != nil {
 			return o, fault.New(fault.Usage, "kind-config names a kind configuration file", "reading kind-config: %w", err)
@@ -147,14 +141,33 @@ func (m making) exercise() exercise.Plan {
 	}
 }
 
-// redact takes the values of secrets out of a text.
+// redact takes the values of secrets out of a text, also as they stand in JSON
+// and in a pod's environment, where $( is written $$(.
 func (m making) redact(text string) string {
 	for _, secret := range m.cfg.Secrets() {
-		if v := secret.Reveal(); v != "" {
-			text = strings.ReplaceAll(text, v, "REDACTED")
+		v := secret.Reveal()
+		if v == "" {
+			continue
+		}
+		for _, form := range []string{v, strings.ReplaceAll(v, "$(", "$$(")} {
+			text = strings.ReplaceAll(text, form, "REDACTED")
+			for _, html := range []bool{true, false} {
+				text = strings.ReplaceAll(text, inJSON(form, html), "REDACTED")
+			}
 		}
 	}
 	return text
+}
+
+// inJSON is a text as it stands between quotation marks in JSON.
+func inJSON(s string, html bool) string {
+	var b strings.Builder
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(html)
+	if err := e.Encode(s); err != nil {
+		return s
+	}
+	return strings.TrimSuffix(strings.TrimPrefix(strings.TrimSuffix(b.String(), "\n"), `"`), `"`)
 }
 
 // argv reads a command that runs in the workload as Dockerfiles do: a JSON

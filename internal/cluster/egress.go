@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"regexp"
@@ -13,12 +14,18 @@ import (
 const egressTimeout = 15 * time.Second
 
 // egressScript looks for a process of the container on its node and opens a
-// connection from the network that it is in. It prints one word.
+// connection from the network that it is in. It prints one word. An address that
+// the node itself does not reach either says nothing of the container's network,
+// but for the container's own loopback.
 const egressScript = `for p in /proc/[0-9]*; do
   if grep -q "$1" "$p/cgroup" 2> /dev/null; then pid=${p#/proc/}; break; fi
 done
 [ -n "$pid" ] || { echo gone; exit; }
-if timeout 3 nsenter --net="/proc/$pid/ns/net" bash -c 'exec 3<> "/dev/tcp/$0/$1"' "$2" "$3" 2> /dev/null; then echo reached; else echo held; fi`
+if timeout 3 nsenter --net="/proc/$pid/ns/net" bash -c 'exec 3<> "/dev/tcp/$0/$1"' "$2" "$3" 2> /dev/null; then echo reached; exit; fi
+case $2 in
+  127.* | ::1) echo held ;;
+  *) if timeout 3 bash -c 'exec 3<> "/dev/tcp/$0/$1"' "$2" "$3" 2> /dev/null; then echo held; else echo lost; fi ;;
+esac`
 
 var containerForm = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
@@ -45,7 +52,9 @@ func (c *Cluster) Reaches(ctx context.Context, node, container, address string) 
 		return true, nil
 	case "held":
 		return false, nil
+	case "lost":
+		return false, fmt.Errorf("probing the network: %s does not answer the node either", address)
 	default:
-		return false, fmt.Errorf("probing the network: the container is gone")
+		return false, errors.New("probing the network: the container is gone")
 	}
 }

@@ -78,10 +78,10 @@ func (b *bundle) miss(what string, err error) {
 // write writes one file. Of too long a text the end is kept: it is the end of
 // a log that tells. No name leads out of the folder.
 func (b *bundle) write(name string, data []byte) {
+	data = []byte(b.redact(string(data))) // before the cut, which could leave half a secret
 	if len(data) > maxFile {
 		data = append([]byte("[…]\n"), data[len(data)-maxFile:]...)
 	}
-	data = []byte(b.redact(string(data)))
 	if len(data) > b.room {
 		b.miss(name, errors.New("the bundle is full"))
 		return

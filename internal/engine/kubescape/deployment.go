@@ -1,6 +1,8 @@
 package kubescape
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"maps"
 	"slices"
@@ -42,10 +44,11 @@ const labelWindow = "kubescape.io/max-sniffing-time"
 // labelWorkload finds the pods of one workload of one run.
 const labelWorkload = "dev.vexxy.workload"
 
-// workloadName names what a run makes for an image: unique among the images of
-// one run and among runs.
+// workloadName names what a run makes for an image: unique among runs, and
+// among the images of one run, of which two may be the same by other names.
 func (e *Engine) workloadName(img source.Image) string {
-	return "vexxy-" + e.options.RunID[:12] + "-" + img.ConfigDigest[len("sha256:"):][:12]
+	sum := sha256.Sum256([]byte(img.Requested + " " + img.ConfigDigest))
+	return "vexxy-" + e.options.RunID[:12] + "-" + hex.EncodeToString(sum[:6])
 }
 
 // containerName is that of the one container of vexxy's Deployments.
@@ -181,8 +184,15 @@ func healthProbe(h *v1.HealthConfig) *corev1.Probe {
 		ProbeHandler:     corev1.ProbeHandler{Exec: &corev1.ExecAction{Command: argv}},
 		PeriodSeconds:    seconds(h.Interval, 30*time.Second),
 		TimeoutSeconds:   seconds(h.Timeout, 30*time.Second),
-		FailureThreshold: int32(max(1, min(h.Retries, 100))),
+		FailureThreshold: retries(h.Retries),
 	}
+}
+
+func retries(n int) int32 {
+	if n <= 0 {
+		return 3
+	}
+	return int32(min(n, 100))
 }
 
 // share is what each image may ask for.

@@ -21,7 +21,7 @@ import (
 
 // acceptTime is how long the far side has to say that nothing listens. It has
 // no word for the opposite.
-const acceptTime = 400 * time.Millisecond
+const acceptTime = 2 * time.Second
 
 // forwarder carries connections from the loopback to a pod's ports, one
 // listener a port, each connection over a stream of its own.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -48,6 +49,7 @@ func (s *sighting) deployPackaged(ctx context.Context) (locator, error) {
 	if err != nil {
 		return locator{}, err
 	}
+	s.command = slices.Concat(got.container.Command, got.container.Args)
 	s.workload = objects.Workload{Namespace: Sandbox, Kind: got.kind, Name: got.name, Container: got.container.Name}
 	s.target = &target{
 		engine: e, ports: got.ports(ports(e.options.Pod.Ports, s.image)), networked: e.options.Pod.Network != "none",

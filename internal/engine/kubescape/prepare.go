@@ -135,8 +135,8 @@ func (e *Engine) endCluster(ctx context.Context) error {
 	if err := e.cluster.Support(ctx, e.options.SupportDir, e.options.Redact); err != nil {
 		e.progress.Note("collecting the support bundle: " + err.Error())
 	}
-	e.progress.Note(fmt.Sprintf("cluster %s is kept: KUBECONFIG=%s; remove it by `kind delete cluster --name %s`",
-		e.cluster.Name, e.cluster.Kubeconfig, e.cluster.Name))
+	e.progress.Note(fmt.Sprintf("cluster %[1]s is kept: `kind export kubeconfig --name %[1]s` gives access to it, `kind delete cluster --name %[1]s` removes it",
+		e.cluster.Name))
 	return nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -37,6 +38,7 @@ type sighting struct {
 
 	workload  objects.Workload
 	instance  instance
+	command   []string // what runs, where that is not the image's own
 	target    *target
 	agent     evidence.Agent
 	egress    chan string // gets what is to be said of the network policy
@@ -100,6 +102,7 @@ func (s *sighting) deploy(ctx context.Context) (locator, error) {
 	if _, err := deployments.Create(ctx, d, metav1.CreateOptions{}); err != nil {
 		return locator{}, fault.New(fault.Infra, "the kubeconfig's user must be allowed to create deployments in "+Sandbox, "making the workload: %w", err)
 	}
+	s.command = slices.Concat(e.options.Pod.Command, e.options.Pod.Args)
 	s.workload = objects.Workload{Namespace: Sandbox, Kind: "Deployment", Name: d.Name, Container: containerName}
 	s.target = &target{
 		engine: e, ports: ports(e.options.Pod.Ports, img), networked: e.options.Pod.Network != "none",
@@ -177,6 +180,9 @@ func (s *sighting) conclude(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if got := &s.Evidence.Workload; got.ReadyBy == evidence.ReadyPorts && !f.ended && !s.target.listening(ctx) {
+		got.ReadyBy, got.ReadyAt = evidence.ReadyNever, time.Time{} // it fell silent
+	}
 	egress := egressUnseen
 	select {
 	case egress = <-s.egress:
@@ -197,7 +203,7 @@ func (s *sighting) fared(f fate, egress string) {
 	got.ContainerID = s.instance.id
 	got.ConfigDigest = runningConfig(s.instance.imageID, s.image.Subject)
 	got.Restarts, got.Exited, got.ExitCode, got.OOMKilled = f.restarts, f.ended, f.exitCode, f.oomKilled
-	got.Command = append(append(got.Command, o.Pod.Command...), o.Pod.Args...)
+	got.Command = s.command
 	got.Relaxed = s.engine.relaxed(egress)
 	if !got.Exited {
 		if got.ReadyBy == evidence.ReadyHealthcheck && !f.ready {

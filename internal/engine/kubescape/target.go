@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"strconv"
 	"sync"
 
 	corev1 "k8s.io/api/core/v1"
@@ -35,7 +37,32 @@ func (t *target) Endpoint(_ context.Context, port int) (string, error) {
 	return t.forward.endpoint(port)
 }
 
-func (t *target) Accepts(ctx context.Context, port int) error { return t.forward.accepts(ctx, port) }
+// Accepts asks from within the pod's network, where the answer is plain, in a
+// cluster of the run's own. Elsewhere it can only be seen whether a forwarded
+// connection is complained of.
+func (t *target) Accepts(ctx context.Context, port int) error {
+	c := t.engine.cluster
+	if !c.Own {
+		return t.forward.accepts(ctx, port)
+	}
+	for _, host := range []string{"127.0.0.1", "::1"} {
+		reached, err := c.Reaches(ctx, t.instance.node, t.instance.id, net.JoinHostPort(host, strconv.Itoa(port)))
+		if reached || err != nil {
+			return err
+		}
+	}
+	return fmt.Errorf("nothing listens at port %d", port)
+}
+
+// listening reports whether all ports still accept.
+func (t *target) listening(ctx context.Context) bool {
+	for _, port := range t.ports {
+		if t.Accepts(ctx, port) != nil {
+			return false
+		}
+	}
+	return true
+}
 
 // Env tells the test command where the cluster and the pod are.
 func (t *target) Env() []string {

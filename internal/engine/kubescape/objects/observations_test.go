@@ -167,7 +167,10 @@ func TestWhatStorageFoldsIsFoundAgain(t *testing.T) {
 
 func TestExpand(t *testing.T) {
 	files := []string{"/app/a/x", "/app/b/x", "/app/b/y", "/srv/1", "/srv/1/2", "/other", "relative", "/app/b/x"}
-	sensor := []evidence.Observation{{Path: []byte("/copy"), ImagePath: []byte("/srv/1")}, {Path: []byte("/else")}}
+	sensor := []evidence.Observation{{Path: []byte("/copy"), ImagePath: []byte("/srv/1")}, {Path: []byte("/else")}, {Path: []byte("/app/a/x")}}
+	for i := range collapsed - 1 { // with /srv/1 just as many as a profile lists before it folds them
+		sensor = append(sensor, evidence.Observation{Path: fmt.Appendf(nil, "/srv/dir/%d", i), ImagePath: fmt.Appendf(nil, "/srv/other/%d", i)})
+	}
 	for _, row := range []struct {
 		patterns, open, want []string
 	}{

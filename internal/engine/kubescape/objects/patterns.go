@@ -60,21 +60,30 @@ func cutPattern(pattern string, depth int) string {
 	return "/" + strings.Join(append(slices.Clone(list[:min(n, depth)]), anyNames), "/")
 }
 
-// Unexplained gives the patterns that stand for no file that the sensor saw.
-// The lists stay as they are.
+// collapsed is how many names of one place a profile lists at least before it
+// puts a wildcard in their stead.
+const collapsed = 50
+
+// Unexplained gives the patterns that stand for fewer files than the sensor
+// must have seen to have seen them all. The lists stay as they are.
 func Unexplained(patterns []string, sensor []evidence.Observation) []string {
 	tree := treeOf(patterns)
-	explained := make([]bool, len(patterns))
+	seen := make([]int, len(patterns))
+	last := make([]int, len(patterns)) // the file counted last, plus one
 	for i := range sensor {
 		for _, name := range [][]byte{sensor[i].Path, sensor[i].ImagePath} {
 			if len(name) > 0 {
-				tree.match(string(name), func(pattern int) { explained[pattern] = true })
+				tree.match(string(name), func(pattern int) {
+					if last[pattern] != i+1 {
+						seen[pattern], last[pattern] = seen[pattern]+1, i+1
+					}
+				})
 			}
 		}
 	}
 	var open []string
 	for i, p := range patterns {
-		if !explained[i] {
+		if seen[i] < collapsed {
 			open = append(open, p)
 		}
 	}
