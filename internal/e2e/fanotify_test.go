@@ -8,10 +8,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -22,42 +25,84 @@ import (
 // truth is what fanotify, a witness of its own, says was opened in one
 // container: the ground truth for the sensor's recall.
 type truth struct {
-	paths map[string]bool
-	err   error
+	Paths map[string]bool
+	Error string
 }
+
+// asWitness in the environment makes the test binary the witness of an image.
+const asWitness = "VEXXY_E2E_WITNESS"
 
 // witness listens to the file system of the next container of an image, told
 // by its configuration digest, from before its first exec to its end. The
 // function it gives waits for the end.
+//
+// It is a process of its own, with a right of way: between the mount of a
+// container's root and its first exec lie some ten milliseconds, and the tests
+// that run side by side leave no processor free.
 func witness(t *testing.T, config string) func() truth {
 	t.Helper()
+	self, err := os.Executable()
+	must(err)
+	cmd := exec.Command("nice", "-n", "-20", self)
+	cmd.Env = append(os.Environ(), asWitness+"="+config)
+	cmd.Stderr = os.Stderr
+	stdin, err := cmd.StdinPipe()
+	must(err)
+	stdout, err := cmd.StdoutPipe()
+	must(err)
+	must(cmd.Start())
+	told := json.NewDecoder(stdout)
+	var ready bool
+	if err := told.Decode(&ready); err != nil {
+		t.Fatalf("fanotify: the witness does not listen: %v", err)
+	}
+	var once sync.Once
+	end := func() (seen truth) {
+		once.Do(func() {
+			stdin.Close()
+			if err := told.Decode(&seen); err != nil {
+				seen.Error = err.Error()
+			}
+			cmd.Wait()
+		})
+		return seen
+	}
+	t.Cleanup(func() { end() })
+	return end
+}
+
+// testify is the witness's process: it says when it listens, and at the end
+// what it saw. Its standard input closes when the run is over.
+func testify(config string) {
 	docker, err := client.New(client.FromEnv)
 	must(err)
-	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	defer docker.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute)
+	defer cancel()
 	events := docker.Events(ctx, client.EventsListOptions{Filters: client.Filters{}.Add("type", "container").Add("event", "create")})
-	done := make(chan truth, 1)
+	out := json.NewEncoder(os.Stdout)
+	must(out.Encode(true))
 	go func() {
-		defer docker.Close()
-		defer cancel()
-		for {
-			select {
-			case e := <-events.Messages:
-				if strings.HasSuffix(e.Actor.Attributes["name"], config[len("sha256:"):][:12]) {
-					paths, err := listen(ctx, docker, e.Actor.ID)
-					done <- truth{paths, err}
-					return
+		io.Copy(io.Discard, os.Stdin)
+		// What the witness waits for still will not come.
+		time.AfterFunc(10*time.Second, cancel)
+	}()
+	for {
+		select {
+		case e := <-events.Messages:
+			if strings.HasSuffix(e.Actor.Attributes["name"], config[len("sha256:"):][:12]) {
+				paths, err := listen(ctx, docker, e.Actor.ID)
+				seen := truth{Paths: paths}
+				if err != nil {
+					seen.Error = err.Error()
 				}
-			case err := <-events.Err:
-				done <- truth{nil, fmt.Errorf("no container of the image was made: %w", err)}
+				must(out.Encode(seen))
 				return
 			}
+		case err := <-events.Err:
+			must(out.Encode(truth{Error: fmt.Sprintf("no container of the image was made: %v", err)}))
+			return
 		}
-	}()
-	return func() truth {
-		// The run is over; what the witness waits for still will not come.
-		late := time.AfterFunc(10*time.Second, cancel)
-		defer late.Stop()
-		return <-done
 	}
 }
 
@@ -174,8 +219,8 @@ func wait(ctx context.Context, d time.Duration) bool {
 // record does not hold, and gives how many files of packages it compared.
 func (o outcome) recall(t *testing.T, truth truth) int {
 	t.Helper()
-	if truth.err != nil {
-		t.Fatalf("fanotify: %v", truth.err)
+	if truth.Error != "" {
+		t.Fatalf("fanotify: %s", truth.Error)
 	}
 	owned, observed := map[string]bool{}, map[string]bool{}
 	lines(t, filepath.Join(o.dir, "record", "packages.jsonl"), func(line []byte) error {
@@ -195,11 +240,11 @@ func (o outcome) recall(t *testing.T, truth truth) int {
 		observed[x.Path], observed[x.ImagePath] = true, true
 		return err
 	})
-	if len(truth.paths) == 0 {
+	if len(truth.Paths) == 0 {
 		t.Error("fanotify saw nothing")
 	}
 	n := 0
-	for path := range truth.paths {
+	for path := range truth.Paths {
 		if !owned[path] {
 			continue
 		}

@@ -31,6 +31,10 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asCommand) != "" {
 		os.Exit(app.Main(os.Args[1:], app.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Environ: environ()}))
 	}
+	if config := os.Getenv(asWitness); config != "" {
+		testify(config)
+		return
+	}
 	server := httptest.NewServer(registry.New(registry.WithReferrersSupport(true), registry.Logger(log.New(io.Discard, "", 0))))
 	bed.registry = server.Listener.Addr().String()
 	code := m.Run()
@@ -48,7 +52,7 @@ func TestMain(m *testing.M) {
 func environ() []string {
 	var kept []string
 	for _, kv := range os.Environ() {
-		if len(kv) < len(asCommand) || kv[:len(asCommand)] != asCommand {
+		if !strings.HasPrefix(kv, asCommand) && !strings.HasPrefix(kv, "VEXXY_TEST_") {
 			kept = append(kept, kv)
 		}
 	}

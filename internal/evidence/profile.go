@@ -53,8 +53,8 @@ func (p Profile) fault() (result, bool) {
 		measured, remedy := unfinished(p.Status)
 		return result{false, measured, remedy}, true
 	case p.Completion == "partial":
-		return result{false, "the profile is partial: node-agent began to watch when the workload ran already",
-			"the workload must start after node-agent; on a cluster of your own leave the namespace to vexxy"}, true
+		return result{false, "the profile is partial: node-agent came late or lost events, or the container ended with an exit code other than 0",
+			"the workload must start after node-agent, which leaving the namespace to vexxy sees to, and keep running; node-agent's log tells of lost events"}, true
 	case p.Completion != profileComplete:
 		return result{false, "it is not known whether the profile is complete (" + short(p.Completion) + ")", again}, true
 	case p.Error != "":
