@@ -26,18 +26,19 @@ func cleanupCommand(ctx context.Context, s Streams, args []string) (fault.Code, 
 	if err := noArguments("cleanup", args); err != nil {
 		return fault.Usage, err
 	}
-	docker, err := embedded.Connect(ctx)
-	if err != nil {
-		return fault.Infra, err
-	}
-	defer docker.Close()
 	dead, err := journal.Leftovers(journal.StateDir(lookup(s.Environ)))
 	if err != nil {
 		return fault.Infra, err
 	}
-	c := cleaner{out: s.Out, docker: docker}
-	if c.labelled, err = embedded.Leftovers(ctx, docker); err != nil {
-		return fault.Infra, err
+	c := cleaner{out: s.Out}
+	if slices.ContainsFunc(dead, usedDocker) {
+		if c.docker, err = embedded.Connect(ctx); err != nil {
+			return fault.Infra, err
+		}
+		defer c.docker.Close()
+		if c.labelled, err = embedded.Leftovers(ctx, c.docker); err != nil {
+			return fault.Infra, err
+		}
 	}
 	var errs []error
 	if slices.ContainsFunc(dead, hadCluster) {
@@ -62,7 +63,8 @@ func cleanupCommand(ctx context.Context, s Streams, args []string) (fault.Code, 
 
 // cleaner removes what dead runs left.
 type cleaner struct {
-	out      io.Writer
+	out io.Writer
+	// docker is nil where no dead run has used the Docker engine itself.
 	docker   *client.Client
 	labelled []embedded.Leftover
 	clusters []cluster.Leftover
@@ -119,6 +121,20 @@ func (c cleaner) sweep(ctx context.Context, r journal.Run) error {
 func hadCluster(r journal.Run) bool {
 	return slices.ContainsFunc(r.Resources, func(made journal.Resource) bool {
 		return made.Kind == journal.Cluster || made.Kind == journal.Network && made.ID == "vexxy-"+r.ID
+	})
+}
+
+// usedDocker reports whether a run lists what it made on the Docker engine
+// itself. All but its folders and its cluster, which may be on any engine.
+func usedDocker(r journal.Run) bool {
+	return slices.ContainsFunc(r.Resources, func(made journal.Resource) bool {
+		switch made.Kind {
+		case journal.Directory, journal.Cluster, journal.Process, journal.Cgroup:
+			return false
+		case journal.Network:
+			return made.ID != "vexxy-"+r.ID
+		}
+		return true
 	})
 }
 

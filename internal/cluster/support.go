@@ -154,21 +154,55 @@ func tidy(raw []byte) ([]byte, error) {
 		item, _ := i.(map[string]any)
 		if meta, found := item["metadata"].(map[string]any); found {
 			delete(meta, "managedFields")
+			if annotations, found := meta["annotations"].(map[string]any); found {
+				delete(annotations, corev1.LastAppliedConfigAnnotation) // a copy of it all
+			}
 			if kind == "SecretList" {
-				delete(meta, "annotations") // kubectl keeps a copy of the data there
+				delete(meta, "annotations")
 			}
 		}
+		blankEnvironments(item)
 		if kind == "SecretList" {
 			for _, field := range []string{"data", "stringData"} {
 				if data, found := item[field].(map[string]any); found {
 					for key := range data {
-						data[key] = "left out"
+						data[key] = leftOut
 					}
 				}
 			}
 		}
 	}
 	return json.MarshalIndent(all, "", " ")
+}
+
+// leftOut stands for a value that may be a secret.
+const leftOut = "left out"
+
+// blankEnvironments blanks the values of the environments of all containers,
+// and of the programs in profiles, within a JSON value.
+func blankEnvironments(v any) {
+	switch v := v.(type) {
+	case []any:
+		for _, item := range v {
+			blankEnvironments(item)
+		}
+	case map[string]any:
+		for key, field := range v {
+			list, listed := field.([]any)
+			if !listed || key != "env" && key != "envs" {
+				blankEnvironments(field)
+				continue
+			}
+			for i, item := range list {
+				if variable, ok := item.(map[string]any); ok && variable["value"] != nil {
+					variable["value"] = leftOut
+				} else if text, ok := item.(string); ok {
+					name, _, _ := strings.Cut(text, "=")
+					list[i] = name + "=" + leftOut
+				}
+			}
+		}
+	}
 }
 
 // podLogs writes the logs of all containers, and of the lives before of those

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"encoding/json"
 	"errors"
 	"reflect"
 	"strings"
@@ -184,5 +185,24 @@ func TestCanonical(t *testing.T) {
 	}
 	if _, err := canonical("A B"); err == nil {
 		t.Error("A B is a name")
+	}
+}
+
+// No value of a container's environment gets into a bundle, wherever it stands.
+func TestTidyBlanksEnvironments(t *testing.T) {
+	const list = `{"kind": "DeploymentList", "items": [{
+		"metadata": {"name": "a", "managedFields": ["v0"], "annotations": {"kubectl.kubernetes.io/last-applied-configuration": "v0", "mine": "kept"}},
+		"spec": {"template": {"spec": {
+			"initContainers": [{"env": [{"name": "A", "value": "v0"}]}],
+			"containers": [{"image": "kept", "env": [{"name": "B", "value": "v0"}, {"name": "C", "valueFrom": {"secretKeyRef": {"name": "kept"}}}]}]}}}},
+		{"spec": {"execs": [{"path": "kept", "envs": ["PASSWORD=v0=v0", "EMPTY"]}]}}]}`
+	raw, err := tidy([]byte(list))
+	if err != nil || strings.Contains(string(raw), "v0") || !json.Valid(raw) {
+		t.Errorf("%v\n%s", err, raw)
+	}
+	for word, n := range map[string]int{"kept": 4, leftOut: 4, "PASSWORD=": 1, `"A"`: 1, `"B"`: 1, `"C"`: 1} {
+		if got := strings.Count(string(raw), word); got != n {
+			t.Errorf("%s stands there %d times, want %d\n%s", word, got, n, raw)
+		}
 	}
 }

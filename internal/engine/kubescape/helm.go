@@ -4,28 +4,73 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
+	"strings"
 	"time"
 
 	"helm.sh/helm/v3/pkg/action"
 	"helm.sh/helm/v3/pkg/postrender"
+	helmrelease "helm.sh/helm/v3/pkg/release"
 	"helm.sh/helm/v3/pkg/storage/driver"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
+	"k8s.io/cli-runtime/pkg/resource"
+	"k8s.io/client-go/rest"
 
 	"github.com/vexxy/action/internal/fault"
 )
 
-// helm gives Helm's actions in a namespace of the engine's cluster.
-func (e *Engine) helm(namespace string) (*action.Configuration, error) {
+// helm gives Helm's actions in a namespace of the engine's cluster. They end
+// with ctx: Helm itself goes on in the background when it is cancelled, and
+// would make what the run's cleanup has just removed.
+func (e *Engine) helm(ctx context.Context, namespace string) (*action.Configuration, error) {
 	flags := genericclioptions.NewConfigFlags(false)
 	flags.KubeConfig, flags.Namespace = &e.cluster.Kubeconfig, &namespace
-	flags.WrapConfigFn = nil
+	flags.WrapConfigFn = func(c *rest.Config) *rest.Config {
+		c.Wrap(func(next http.RoundTripper) http.RoundTripper { return bound{ctx, next} })
+		return c
+	}
 	var c action.Configuration
 	if err := c.Init(flags, namespace, "secret", func(string, ...any) {}); err != nil {
 		return nil, fmt.Errorf("preparing Helm: %w", err)
 	}
 	return &c, nil
+}
+
+// bound sends no request after the end of a context, and breaks off those that
+// are under way then.
+type bound struct {
+	until context.Context
+	next  http.RoundTripper
+}
+
+func (b bound) RoundTrip(r *http.Request) (*http.Response, error) {
+	if err := context.Cause(b.until); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancelCause(r.Context())
+	stop := context.AfterFunc(b.until, func() { cancel(context.Cause(b.until)) })
+	resp, err := b.next.RoundTrip(r.WithContext(ctx))
+	if err != nil {
+		stop()
+		cancel(nil)
+		return nil, err
+	}
+	resp.Body = closing{resp.Body, func() { stop(); cancel(nil) }}
+	return resp, nil
+}
+
+// closing is a body that tells when it is done with.
+type closing struct {
+	io.ReadCloser
+	closed func()
+}
+
+func (c closing) Close() error {
+	defer c.closed()
+	return c.ReadCloser.Close()
 }
 
 // release is one installation by Helm.
@@ -45,7 +90,9 @@ var kubescapeRelease = release{name: "kubescape", namespace: Namespace, shared: 
 // install installs a release and registers its removal. Helm does not wait:
 // what is waited for, and with which words, is the engine's to say.
 func (e *Engine) install(ctx context.Context, r release) error {
-	c, err := e.helm(r.namespace)
+	ctx, cancel := context.WithTimeoutCause(ctx, r.timeout, fmt.Errorf("not done after %s", r.timeout))
+	defer cancel()
+	c, err := e.helm(ctx, r.namespace)
 	if err != nil {
 		return err
 	}
@@ -56,8 +103,6 @@ func (e *Engine) install(ctx context.Context, r release) error {
 	i.ReleaseName, i.Namespace, i.PostRenderer = r.name, r.namespace, r.render
 	i.Timeout, i.Labels = r.timeout, map[string]string{labelRun: e.options.RunID, annotateExpiry: lapse(e.options.Deadline.Add(expiryGrace))}
 	i.HideNotes = true
-	ctx, cancel := context.WithTimeoutCause(ctx, r.timeout, fmt.Errorf("not done after %s", r.timeout))
-	defer cancel()
 	if _, err := i.RunWithContext(ctx, r.chart.Chart, r.values); err != nil {
 		if cause := context.Cause(ctx); cause != nil {
 			err = cause
@@ -71,7 +116,8 @@ func (e *Engine) install(ctx context.Context, r release) error {
 // uninstall removes a release that a run installed, and no other. What other
 // runs use is left to the last of them, or to a sweep.
 func (e *Engine) uninstall(ctx context.Context, r release) error {
-	if run, _, err := e.released(ctx, r); err != nil || run == "" {
+	run, status, err := e.released(ctx, r)
+	if err != nil || run == "" {
 		return err
 	}
 	if r.shared {
@@ -79,14 +125,45 @@ func (e *Engine) uninstall(ctx context.Context, r release) error {
 			return err
 		}
 	}
-	c, err := e.helm(r.namespace)
+	c, err := e.helm(ctx, r.namespace)
 	if err != nil {
 		return err
 	}
 	u := action.NewUninstall(c)
 	u.Timeout, u.IgnoreNotFound = uninstallTimeout, true
-	if _, err := u.Run(r.name); err != nil && !errors.Is(err, driver.ErrReleaseNotFound) {
+	gone, err := u.Run(r.name)
+	if errors.Is(err, driver.ErrReleaseNotFound) || err == nil && gone == nil {
+		return nil
+	}
+	if err != nil {
 		return fmt.Errorf("uninstalling %s: %w", r.name, err)
+	}
+	return removeHooks(c, gone.Release, strings.HasPrefix(status, "pending-"))
+}
+
+// removeHooks removes what a release's hooks have made in its namespace: Helm
+// leaves it, unless the chart asks otherwise. Of an installation that did not
+// come to its end Helm has not noted which hooks ran.
+func removeHooks(c *action.Configuration, r *helmrelease.Release, unfinished bool) error {
+	var errs []error
+	for _, h := range r.Hooks {
+		if h.LastRun.StartedAt.IsZero() && !unfinished {
+			continue
+		}
+		made, err := c.KubeClient.Build(strings.NewReader(h.Manifest), false)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		made = made.Filter(func(i *resource.Info) bool { return i.Namespaced() && i.Namespace == r.Namespace })
+		if len(made) == 0 {
+			continue
+		}
+		_, failed := c.KubeClient.Delete(made)
+		errs = append(errs, failed...)
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("removing what the hooks of %s have made: %w", r.Name, err)
 	}
 	return nil
 }

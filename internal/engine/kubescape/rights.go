@@ -2,6 +2,7 @@ package kubescape
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"sync"
 
@@ -35,23 +36,48 @@ const (
 	groupNetwork  = "networking.k8s.io"
 )
 
-// rightsToRun are needed wherever the workload runs.
-func (e *Engine) rightsToRun(sandboxed bool) []right {
-	all := []right{
-		{"list", "", "nodes", ""}, {"list", "", "pods", ""},
-		{"get", groupRegister, "apiservices", ""},
-		{"get", "", "serviceaccounts", Sandbox},
-		{"create", "", "configmaps", Sandbox}, {"list", "", "configmaps", Sandbox}, {"delete", "", "configmaps", Sandbox},
-		{"create", groupApps, "deployments", Sandbox}, {"delete", groupApps, "deployments", Sandbox},
-		{"get", "", "pods", Sandbox}, {"create", "", "pods/exec", Sandbox}, {"create", "", "pods/portforward", Sandbox},
-	}
-	if !sandboxed {
-		all = append(all, right{"create", "", "namespaces", ""}, right{"delete", "", "namespaces", ""})
-	}
-	if e.options.Pod.Network != "bridge" {
-		all = append(all, right{"create", groupNetwork, "networkpolicies", Sandbox}, right{"delete", groupNetwork, "networkpolicies", Sandbox})
+// rights are those of several verbs on one resource.
+func rights(group, resource, namespace string, verbs ...string) []right {
+	all := make([]right, len(verbs))
+	for i, verb := range verbs {
+		all[i] = right{verb, group, resource, namespace}
 	}
 	return all
+}
+
+// rightsToRun are needed wherever the workload runs.
+func (e *Engine) rightsToRun(sandboxed bool) []right {
+	all := slices.Concat(
+		[]right{{"list", "", "nodes", ""}, {"list", "", "pods", ""}, {"get", groupRegister, "apiservices", ""}, {"get", "", "serviceaccounts", Sandbox}},
+		rights("", "configmaps", Sandbox, "create", "list", "delete"),
+		rights(groupApps, "deployments", Sandbox, "create", "delete"),
+		[]right{{"get", "", "pods", Sandbox}, {"create", "", "pods/exec", Sandbox}, {"create", "", "pods/portforward", Sandbox}},
+	)
+	if !sandboxed {
+		all = append(all, rightsToClear(Sandbox)...)
+	}
+	if e.options.Pod.Network != "bridge" {
+		all = append(all, rights(groupNetwork, "networkpolicies", Sandbox, "create", "delete")...)
+	}
+	if e.options.Packaged.Chart.Chart != "" {
+		all = append(all, rightsOfHelm(Sandbox)...)
+	}
+	return all
+}
+
+// rightsToClear are needed to make a namespace and, at the end, to remove it
+// unless something else has moved in.
+func rightsToClear(namespace string) []right {
+	all := rights("", "namespaces", "", "create", "delete")
+	for _, r := range living(namespace) {
+		all = append(all, right{"list", r.Group, r.Resource, namespace})
+	}
+	return all
+}
+
+// rightsOfHelm are those with which Helm keeps what it knows of a release.
+func rightsOfHelm(namespace string) []right {
+	return rights("", "secrets", namespace, "create", "get", "list", "update", "delete")
 }
 
 // rightsToUse are needed of a Kubescape that is there.
@@ -64,17 +90,19 @@ func rightsToUse(home string) []right {
 	}
 }
 
-// rightsToInstall are needed to install one.
+// rightsToInstall are needed to install one, and to remove it again.
 func rightsToInstall() []right {
-	return []right{
-		{"create", "", "namespaces", ""}, {"delete", "", "namespaces", ""},
-		{"create", groupRBAC, "clusterroles", ""}, {"create", groupRBAC, "clusterrolebindings", ""},
-		{"create", groupRegister, "apiservices", ""}, {"create", "scheduling.k8s.io", "priorityclasses", ""},
-		{"create", "apiextensions.k8s.io", "customresourcedefinitions", ""},
-		{"create", "", "secrets", Namespace}, {"create", "", "configmaps", Namespace}, {"create", "", "services", Namespace},
-		{"create", "", "serviceaccounts", Namespace}, {"create", "", "services/proxy", Namespace},
-		{"create", groupApps, "deployments", Namespace}, {"create", groupApps, "daemonsets", Namespace},
+	all := slices.Concat(rightsToClear(Namespace), rightsOfHelm(Namespace), []right{{"create", "", "services/proxy", Namespace}})
+	for _, r := range []right{
+		{"", groupRBAC, "clusterroles", ""}, {"", groupRBAC, "clusterrolebindings", ""},
+		{"", groupRegister, "apiservices", ""}, {"", "scheduling.k8s.io", "priorityclasses", ""},
+		{"", "apiextensions.k8s.io", "customresourcedefinitions", ""},
+		{"", "", "configmaps", Namespace}, {"", "", "services", Namespace}, {"", "", "serviceaccounts", Namespace},
+		{"", groupApps, "deployments", Namespace}, {"", groupApps, "daemonsets", Namespace},
+	} {
+		all = append(all, rights(r.group, r.resource, r.namespace, "create", "delete")...)
 	}
+	return all
 }
 
 // permitted asks for every right that the run will need, before it makes

@@ -122,19 +122,23 @@ func (e *Engine) sweepNamespaces(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
+// living are the resources that keep a namespace from being removed. In
+// Kubescape's, where Kubescape itself writes, only what runs counts.
+func living(namespace string) []schema.GroupVersionResource {
+	if namespace == Sandbox {
+		return slices.Concat(running, lying)
+	}
+	return running
+}
+
 // inhabited names something in a namespace that is not this run's nor a dead
-// one's, empty for nothing. What has an owner counts with its owner; in
-// Kubescape's namespace, where Kubescape itself writes, only what runs counts.
+// one's, empty for nothing. What has an owner counts with its owner.
 func (e *Engine) inhabited(ctx context.Context, namespace string) (string, error) {
 	client, err := metadata.NewForConfig(e.cluster.Config)
 	if err != nil {
 		return "", err
 	}
-	resources := running
-	if namespace == Sandbox {
-		resources = slices.Concat(running, lying)
-	}
-	for _, r := range resources {
+	for _, r := range living(namespace) {
 		list, err := client.Resource(r).Namespace(namespace).List(ctx, metav1.ListOptions{})
 		if err != nil {
 			return "", fmt.Errorf("listing %s: %w", r.Resource, err)

@@ -124,6 +124,9 @@ func (s *sighting) collect(ctx context.Context, profile objects.Profile, rec *re
 	if err != nil {
 		return scan, err
 	}
+	if scan.Asked != "" {
+		s.engine.progress.Note("kubevuln could not be asked, so Kubescape's operator was waited for: " + scan.Asked)
+	}
 	k.Scan = join(k.Scan, scan.Error)
 	keep(rec, k, record.RawManifest, scan.Full)
 	keep(rec, k, record.RawManifestFiltered, scan.Filtered)

@@ -47,22 +47,6 @@ func Observations(p *v1beta1.ContainerProfile, at time.Time) (files []evidence.O
 	return files, bounded(slices.Sorted(maps.Keys(wild)))
 }
 
-// Nameless counts the paths of a profile that name no file of the container.
-func Nameless(p *v1beta1.ContainerProfile) (n int) {
-	count := func(name string) {
-		if _, ok := fileName(name); !ok {
-			n++
-		}
-	}
-	for i := range p.Spec.Execs {
-		count(p.Spec.Execs[i].Path)
-	}
-	for i := range p.Spec.Opens {
-		count(p.Spec.Opens[i].Path)
-	}
-	return n
-}
-
 // agentSaw is an observation by node-agent, which knows a name and no more.
 func agentSaw(name string, at time.Time, kinds ...evidence.Kind) evidence.Observation {
 	slices.Sort(kinds)

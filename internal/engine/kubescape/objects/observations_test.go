@@ -57,7 +57,7 @@ func TestObservationsOfRealProfile(t *testing.T) {
 		"/usr/lib/x86_64-linux-gnu/libc.so.6:open@node-agent", "/usr/lib/x86_64-linux-gnu/libcrypto.so.3:open@node-agent",
 		"/usr/lib/x86_64-linux-gnu/libssl.so.3:open@node-agent",
 	})
-	if len(patterns) != 0 || !got[0].At.Equal(noon) || got[0].Phase != evidence.PhaseIdle || Nameless(realProfile(t)) != 0 {
+	if len(patterns) != 0 || !got[0].At.Equal(noon) || got[0].Phase != evidence.PhaseIdle {
 		t.Errorf("patterns %q, %+v", patterns, got[0])
 	}
 }
@@ -74,9 +74,6 @@ func TestObservationsOfOddPaths(t *testing.T) {
 		"/opt/a*b:open@node-agent", "/tmp/lib.so:open@node-agent",
 	})
 	same(t, "patterns", patterns, []string{"/app/*", "/app/⋯/x", "/a⋯b/c"})
-	if n := Nameless(p); n != 15 {
-		t.Errorf("%d are no files", n)
-	}
 }
 
 func TestPatternsAreBounded(t *testing.T) {

@@ -20,8 +20,6 @@ type Profile struct {
 	Evidence evidence.Profile
 	// Object is the profile as it is, nil for none.
 	Object *v1beta1.ContainerProfile
-	// WLID is Kubescape's name of the workload, foreign text.
-	WLID string
 }
 
 // Whole reports whether kubevuln will take the profile.
@@ -113,7 +111,7 @@ func finished(status string) bool {
 func profileOf(p *v1beta1.ContainerProfile) Profile {
 	status, completion := p.Annotations[keyStatus], p.Annotations[keyCompletion]
 	_, patterns := Observations(p, time.Time{})
-	got := Profile{Object: p, WLID: p.Annotations[keyWLID], Evidence: evidence.Profile{
+	got := Profile{Object: p, Evidence: evidence.Profile{
 		Name: text(p.Name), Status: text(status), Completion: text(completion),
 		Execs: len(p.Spec.Execs), Opens: len(p.Spec.Opens), Patterns: patterns,
 	}}

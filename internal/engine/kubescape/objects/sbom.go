@@ -2,7 +2,6 @@ package objects
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -10,7 +9,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/vexxy/action/internal/fault"
-	"github.com/vexxy/action/internal/inventory"
 )
 
 // SBOM is Kubescape's own SBOM of an image.
@@ -116,30 +114,4 @@ func digestIn(name string) string {
 		return name[i:]
 	}
 	return ""
-}
-
-// maxMissing bounds the list of packages that are missing.
-const maxMissing = 10_000
-
-// MissingPackages lists the packages that Kubescape's SBOM has and ours lack,
-// as "type name version", sorted, at most 10,000 of them.
-func MissingPackages(sbom *v1beta1.SBOMSyft, packages []inventory.Package) []string {
-	if sbom == nil {
-		return nil
-	}
-	ours := map[packageKey]bool{}
-	for _, p := range packages {
-		ours[packageKey{p.Type, p.Name, p.Version}] = true
-	}
-	var missing []string
-	for i := range sbom.Spec.Syft.Artifacts {
-		a := &sbom.Spec.Syft.Artifacts[i]
-		k := packageKey{text(a.Type), text(a.Name), text(a.Version)}
-		if !ours[k] {
-			ours[k] = true
-			missing = append(missing, fmt.Sprintf("%s %s %s", k.kind, k.name, k.version))
-		}
-	}
-	slices.Sort(missing)
-	return missing[:min(len(missing), maxMissing)]
 }

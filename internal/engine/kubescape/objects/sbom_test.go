@@ -1,15 +1,12 @@
 package objects
 
 import (
-	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/kubescape/storage/pkg/apis/softwarecomposition/v1beta1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
-	"github.com/vexxy/action/internal/inventory"
 )
 
 const (
@@ -110,23 +107,5 @@ func TestImageOf(t *testing.T) {
 		if got := imageOf(row.annotations, row.names); got != row.want {
 			t.Errorf("%v of %q: %t", row.annotations, row.names, got)
 		}
-	}
-}
-
-func TestMissingPackages(t *testing.T) {
-	s := realSBOM(t)
-	var ours []inventory.Package
-	for _, a := range s.Spec.Syft.Artifacts {
-		if a.Name != "zlib1g" && a.Type != "go-module" {
-			ours = append(ours, inventory.Package{Type: a.Type, Name: a.Name, Version: a.Version})
-		}
-	}
-	want := []string{"deb zlib1g 1:1.2.13.dfsg-1", "go-module golang.org/x/text v0.3.7", "go-module stdlib go1.26.8", "go-module testbed.local/goapp UNKNOWN"}
-	s.Spec.Syft.Artifacts = append(s.Spec.Syft.Artifacts, s.Spec.Syft.Artifacts...)
-	if got := MissingPackages(s, ours); !slices.Equal(got, want) {
-		t.Errorf("got %q", got)
-	}
-	if got := MissingPackages(nil, ours); got != nil {
-		t.Errorf("without an SBOM: %q", got)
 	}
 }
