@@ -15,9 +15,7 @@ window=${WINDOW:-30}
 fixture=nginx
 
 if [ -z "${REGISTRY_ADDRESS:-}" ]; then
-    scripts/setup/packages.sh demo
-    scripts/setup/docker.sh
-    make -s build db testbed
+    need_bed
     "$(helper images)" build $fixture > /dev/null
     # This script again, with a registry around it.
     exec "$(helper registry)" -push $fixture="$cache/images/$fixture" -- scripts/bench/goal2.sh "{$fixture}"
@@ -25,7 +23,6 @@ fi
 
 image=$1
 bed=$cache/testbed
-node=testbed/node:$(sed -n "s/^kubernetes=\([^ ]*\).*/\1/p" scripts/testbed/common.sh)
 work=$(mktemp -d)
 name=bed-goal2-$$
 trap 'scripts/testbed/cluster.sh down $name > /dev/null 2>&1 || true; rm -rf "$work"' EXIT
@@ -34,9 +31,7 @@ archive=$("$cache/bin/images" build -archive $fixture)
 ours() {
     local start
     start=$(now)
-    bin/vexxy run --engine kubescape --node-image "$node" --chart testdata/chart/kubescape-operator --image-archives "$bed/apps" \
-        --vulnerability-db "$cache/vulnerability-db/installed" --max-db-age 0 --duration "${window}s" --http-probe / \
-        --output-dir "$work/out" "$image" > "$work/log" 2>&1 || { cat "$work/log" >&2; return 1; }
+    in_cluster "$work/log" --duration "${window}s" --http-probe / --output-dir "$work/out" "$image"
     calc "$(elapsed "$start") - $(jq .evidence.window.seconds "$work/out/result.json")"
 }
 
@@ -45,7 +40,7 @@ theirs() {
     start=$(now)
     export KUBECONFIG=$bed/clusters/$name/kubeconfig
     mkdir -p "$(dirname "$KUBECONFIG")"
-    "$bed/bin/kind" create cluster --name "$name" --image "$node" --wait 60s > "$work/log" 2>&1
+    "$bed/bin/kind" create cluster --name "$name" --image "$(bed_node)" --wait 60s > "$work/log" 2>&1
     scripts/testbed/cluster.sh load "$name" "$bed"/apps/*.tar "$archive" > /dev/null
     # With its own values kubevuln wants the network. Those for CI spare it the
     # rest of the chart, too.

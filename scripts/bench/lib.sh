@@ -52,3 +52,21 @@ outcome() {
 
 # helper NAME: builds a program of scripts/ into the cache and prints its path.
 helper() { make -s "$cache/bin/$1" >&2 && echo "$cache/bin/$1"; }
+
+# need_bed: builds what runs on the test bed need; see scripts/testbed.
+need_bed() {
+    scripts/setup/packages.sh demo
+    scripts/setup/docker.sh
+    make -s build db testbed
+}
+
+# bed_node: the name of the bed's node image.
+bed_node() { echo "testbed/node:$(sed -n 's/^kubernetes=\([^ ]*\).*/\1/p' scripts/testbed/common.sh)"; }
+
+# in_cluster LOG ARGUMENT...: a run with a cluster of its own on the test bed.
+# Its output goes to LOG, and to standard error if it fails.
+in_cluster() {
+    local log=$1; shift
+    bin/vexxy run --engine kubescape --node-image "$(bed_node)" --chart testdata/chart/kubescape-operator --image-archives "$cache/testbed/apps" \
+        --vulnerability-db "$cache/vulnerability-db/installed" --max-db-age 0 "$@" > "$log" 2>&1 || { cat "$log" >&2; return 1; }
+}
