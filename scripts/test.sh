@@ -1,7 +1,7 @@
 #!/bin/bash
 # test.sh [STEP...]: all checks, or the named ones, with what they need set up
 # first. Each step says how long it took; any failure fails the whole, after
-# the other steps have run. Steps: setup lint unit e2e. No STEP is all four.
+# the other steps have run. Steps: setup lint unit e2e cluster. No STEP is all.
 # shellcheck disable=SC2317 # the functions are called by name
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
@@ -55,14 +55,31 @@ check_vet() {
 check_static() { "$tools/staticcheck" ./...; }
 check_shell() { scripts_of_shell | xargs shellcheck; }
 check_arm64() { GOARCH=arm64 go vet ./internal/sensor/...; }
-unit_tests() { go list ./... | grep -v /internal/e2e | xargs go test -vet=off -timeout 20m; }
+# What needs a cluster is left out by its name here, and not skipped: it is all
+# of the step cluster.
+unit_tests() { go list ./... | grep -v /internal/e2e | xargs go test -vet=off -timeout 20m -skip '^TestCluster'; }
 module_tests() {
     local m
     for m in $(modules); do
         (cd "$m" && go test -vet=off -timeout 10m ./...) || return 1
     done
 }
-e2e_tests() { go test -vet=off -timeout 40m -v ./internal/e2e/... | grep -vE '^=== (RUN|PAUSE|CONT)'; }
+e2e_tests() { go test -vet=off -timeout 40m -v -skip '^Test(Kubescape|ExistingCluster)' ./internal/e2e/... | grep -vE '^=== (RUN|PAUSE|CONT)'; }
+bed_tests() {
+    local m
+    for m in helm agents; do
+        (cd "scripts/testbed/go/$m" && go test -vet=off -timeout 10m ./...) || return 1
+    done
+}
+# in_bed COMMAND...: with what the test bed has for a cluster.
+in_bed() {
+    VEXXY_TEST_NODE_IMAGE=$(. scripts/testbed/common.sh && echo "$node_image") \
+    VEXXY_TEST_CHART=testdata/chart/kubescape-operator VEXXY_TEST_ARCHIVES=.cache/testbed/apps "$@"
+}
+cluster_tests() { in_bed go test -vet=off -timeout 15m ./internal/cluster; }
+cluster_e2e_tests() {
+    in_bed go test -vet=off -timeout 25m -v -parallel 2 -run '^Test(Kubescape|ExistingCluster)' ./internal/e2e | grep -vE '^=== (RUN|PAUSE|CONT)'
+}
 
 setup_steps() {
     step packages scripts/setup/packages.sh test || finish
@@ -88,12 +105,18 @@ e2e_steps() {
     step images make -s images || finish
     step 'end-to-end tests' e2e_tests
 }
+cluster_steps() {
+    step 'test bed' make -s testbed || return
+    step "test bed's tests" bed_tests
+    step 'cluster tests' cluster_tests
+    step 'cluster engine end to end' cluster_e2e_tests
+}
 
-[ $# -gt 0 ] || set -- setup unit e2e lint
+[ $# -gt 0 ] || set -- setup unit e2e cluster lint
 case " $* " in *" setup "*) ;; *) set -- setup "$@" ;; esac
 for part in "$@"; do
     case $part in
-        setup|lint|unit|e2e) "${part}_steps" ;;
+        setup|lint|unit|e2e|cluster) "${part}_steps" ;;
         *) echo "test.sh: unknown step $part" >&2; exit 2 ;;
     esac
 done

@@ -18,9 +18,9 @@ import (
 // there.
 const goneWithin = 10 * time.Second
 
-// TestCancel ends a creation in the midst of its stages: while the node's
+// TestClusterCancel ends a creation in the midst of its stages: while the node's
 // container is made, while it boots, while kubeadm works.
-func TestCancel(t *testing.T) {
+func TestClusterCancel(t *testing.T) {
 	image := nodeImage(t)
 	before, shared := volumes(t), sharedNetwork(t)
 	stop := errors.New("enough")
@@ -105,7 +105,7 @@ func running(text string) bool {
 }
 
 // A registry that never answers holds nobody.
-func TestCancelPull(t *testing.T) {
+func TestClusterCancelPull(t *testing.T) {
 	nodeImage(t)
 	silent, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -123,7 +123,7 @@ func TestCancelPull(t *testing.T) {
 }
 
 // A failed creation says why, with a hint, and leaves nothing.
-func TestMissingNodeImage(t *testing.T) {
+func TestClusterMissingNodeImage(t *testing.T) {
 	nodeImage(t)
 	_, err := Create(t.Context(), Options{RunID: newRun(t), NodeImage: "localhost:1/vexxy/no-such-node:v0", Dir: t.TempDir()})
 	if fault.CodeOf(t.Context(), err) != fault.Infra || !strings.Contains(fault.HintOf(err), "node image") || !strings.Contains(err.Error(), "no-such-node") {
@@ -133,7 +133,7 @@ func TestMissingNodeImage(t *testing.T) {
 }
 
 // An image that is no node's is told by what its container says.
-func TestUnfitNodeImage(t *testing.T) {
+func TestClusterUnfitNodeImage(t *testing.T) {
 	nodeImage(t)
 	name := "vexxy-test/no-node:" + newRun(t)
 	bin := t.TempDir()

@@ -17,7 +17,7 @@ func nodeImage(t *testing.T) string {
 	t.Helper()
 	image := os.Getenv("VEXXY_TEST_NODE_IMAGE")
 	if image == "" {
-		t.Skip("VEXXY_TEST_NODE_IMAGE names no kind node image: nothing was tested")
+		t.Fatal("VEXXY_TEST_NODE_IMAGE names no kind node image; leave these tests out by -skip '^TestCluster'")
 	}
 	return image
 }

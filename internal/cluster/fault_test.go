@@ -20,7 +20,7 @@ import (
 )
 
 // A control plane that kubeadm refuses to make is explained by its own words.
-func TestRefusedByKubeadm(t *testing.T) {
+func TestClusterRefusedByKubeadm(t *testing.T) {
 	image := nodeImage(t)
 	config := "kind: Cluster\napiVersion: " + apiVersion + "\nkubeadmConfigPatches: [\"kind: ClusterConfiguration\\nnetworking: {dnsDomain: NO_DOMAIN}\"]\n"
 	_, err := Create(t.Context(), Options{RunID: newRun(t), NodeImage: image, Config: []byte(config), Dir: t.TempDir()})
@@ -33,7 +33,7 @@ func TestRefusedByKubeadm(t *testing.T) {
 // A cluster on a Docker engine of another machine, which is this one behind a
 // proxy: its API is reached at that machine's address. Then its node dies, and
 // WaitReady says so and does not wait out its time.
-func TestRemoteEngine(t *testing.T) {
+func TestClusterRemoteEngine(t *testing.T) {
 	image := nodeImage(t)
 	address := proxy(t, "/var/run/docker.sock")
 	t.Setenv("DOCKER_HOST", "tcp://"+address)

@@ -17,9 +17,9 @@ import (
 	"github.com/vexxy/action/internal/journal"
 )
 
-// TestLife is the life of a cluster as a run uses it: nodes, images while the
+// TestClusterLife is the life of a cluster as a run uses it: nodes, images while the
 // control plane boots, a pod by the published digest, and nothing left.
-func TestLife(t *testing.T) {
+func TestClusterLife(t *testing.T) {
 	image := nodeImage(t)
 	before := volumes(t)
 	run := newRun(t)

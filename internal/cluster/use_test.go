@@ -31,9 +31,9 @@ import (
 	"github.com/vexxy/action/internal/fault"
 )
 
-// TestTwo makes two clusters at once. Neither takes notice of the other's end.
+// TestClusterTwo makes two clusters at once. Neither takes notice of the other's end.
 // The second serves for all that needs a cluster that is there.
-func TestTwo(t *testing.T) {
+func TestClusterTwo(t *testing.T) {
 	image := nodeImage(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 6*time.Minute)
 	defer cancel()

@@ -44,18 +44,24 @@ type started struct {
 
 func startUntil(t *testing.T, step string) *started {
 	t.Helper()
+	return start(t, step, 90*time.Second, "--duration", "120s", "oci-dir:"+fixture(t, "health"))
+}
+
+// start runs vexxy with these arguments; it has a time to come to the step.
+func start(t *testing.T, step string, patience time.Duration, args ...string) *started {
+	t.Helper()
 	db, err := database()
 	must(err)
 	s := &started{dir: t.TempDir(), state: t.TempDir()}
 	s.cmd = command(context.Background(), []string{"VEXXY_STATE_DIR=" + s.state, "TMPDIR=" + s.state},
-		"run", "--vulnerability-db", db, "--max-db-age", "0", "--output-dir", s.dir, "--duration", "120s", "oci-dir:"+fixture(t, "health"))
+		append([]string{"run", "--vulnerability-db", db, "--max-db-age", "0", "--output-dir", s.dir}, args...)...)
 	s.cmd.Stderr = &s.stderr
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	must(s.cmd.Start())
 	s.ended = make(chan struct{})
 	go func() { s.cmd.Wait(); close(s.ended) }()
 	t.Cleanup(func() { s.cmd.Process.Kill(); <-s.ended })
-	limit := time.Now().Add(90 * time.Second)
+	limit := time.Now().Add(patience)
 	for time.Now().Before(limit) {
 		raw, err := os.ReadFile(filepath.Join(s.dir, "audit.jsonl"))
 		if err == nil && bytes.Contains(raw, []byte(step)) {
@@ -67,8 +73,21 @@ func startUntil(t *testing.T, step string) *started {
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
-	t.Fatalf("never came to %q", step)
+	t.Fatalf("did not come to %q within %s:\n%s", step, patience, s.stderr.String())
 	return nil
+}
+
+// cancelled fails the test unless the result says that the run was cancelled.
+func (s *started) cancelled(t *testing.T, code int) {
+	t.Helper()
+	var r result
+	raw, err := os.ReadFile(filepath.Join(s.dir, "result.json"))
+	if err == nil {
+		err = json.Unmarshal(raw, &r)
+	}
+	if err != nil || r.Verdict != "cancelled" || r.ExitCode != code {
+		t.Errorf("result says %s, %d: %v", r.Verdict, r.ExitCode, err)
+	}
 }
 
 // nothingLeft fails the test when the run left a file in its temporary or
@@ -109,14 +128,7 @@ func TestCancel(t *testing.T) {
 			if got := s.cmd.ProcessState.ExitCode(); got != c.code {
 				t.Errorf("exit code %d, want %d\n%s", got, c.code, s.stderr.String())
 			}
-			var r result
-			raw, err := os.ReadFile(filepath.Join(s.dir, "result.json"))
-			if err == nil {
-				err = json.Unmarshal(raw, &r)
-			}
-			if err != nil || r.Verdict != "cancelled" || r.ExitCode != c.code {
-				t.Errorf("result says %s, %d: %v", r.Verdict, r.ExitCode, err)
-			}
+			s.cancelled(t, c.code)
 			if after := inventoryOfEngine(t); after != before {
 				t.Errorf("left behind:\n%s", after)
 			}

@@ -160,6 +160,7 @@ type result struct {
 		Reason        string `json:"reason"`
 		Text          string `json:"text"`
 	} `json:"assessments"`
+	Kubescape *kubescapeResult `json:"kubescape"`
 }
 
 // vexxy runs the command and reads its result.
@@ -171,30 +172,41 @@ func vexxy(t *testing.T, args ...string) outcome {
 // analyse runs `vexxy run` with the sample database and a new output directory.
 func analyse(t *testing.T, args ...string) outcome {
 	t.Helper()
+	return analyseEnv(t, nil, args...)
+}
+
+func analyseEnv(t *testing.T, env []string, args ...string) outcome {
+	t.Helper()
 	db, err := database()
 	if err != nil {
 		t.Fatalf("building database: %v", err)
 	}
 	dir := t.TempDir()
 	all := append([]string{"run", "--vulnerability-db", db, "--max-db-age", "0", "--output-dir", dir}, args...)
-	out := vexxyEnv(t, nil, all...)
-	out.dir = dir
-	raw, err := os.ReadFile(filepath.Join(dir, "result.json"))
-	if err != nil {
-		t.Fatalf("no result after exit code %d: %v\n%s", out.code, err, out.stderr)
-	}
-	if err := json.Unmarshal(raw, &out.result); err != nil {
-		t.Fatal(err)
-	}
+	out := vexxyEnv(t, env, all...)
+	out.load(t, dir)
 	if out.result.ExitCode != out.code {
 		t.Errorf("result.json says exit code %d, the command ended with %d", out.result.ExitCode, out.code)
 	}
 	return out
 }
 
+// load reads the result that a run has left in a directory.
+func (o *outcome) load(t *testing.T, dir string) {
+	t.Helper()
+	o.dir = dir
+	raw, err := os.ReadFile(filepath.Join(dir, "result.json"))
+	if err != nil {
+		t.Fatalf("no result after exit code %d: %v\n%s", o.code, err, o.stderr)
+	}
+	if err := json.Unmarshal(raw, &o.result); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func vexxyEnv(t *testing.T, env []string, args ...string) outcome {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 8*time.Minute) // also in a clean-up
 	defer cancel()
 	cmd := command(ctx, env, args...)
 	var stdout, stderr bytes.Buffer

@@ -168,7 +168,30 @@ spec:
         readinessProbe: {httpGet: {path: /, port: 8080}, periodSeconds: 1}
 `
 
-// Two runs at once in a cluster that is there: each has its evidence, what is
+// shopChart are the files of a Helm chart with a hook.
+var shopChart = map[string]string{
+	"Chart.yaml":  "{apiVersion: v2, name: shop, version: 1.0.0}",
+	"values.yaml": "{image: none}",
+	"templates/web.yaml": `
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: {{ .Release.Name }}-web}
+spec:
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec:
+      containers:
+      - {name: web, image: {{ .Values.image }}, ports: [{containerPort: 8080}], readinessProbe: {httpGet: {path: /, port: 8080}, periodSeconds: 1}}
+`,
+	"templates/hook.yaml": `
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: hooked, annotations: {helm.sh/hook: pre-install}}
+`,
+}
+
+// Three runs at once in a cluster that is there: each has its evidence, what is
 // dead is swept, and what is not of a run stays as it was.
 func TestExistingCluster(t *testing.T) {
 	c := existing(t)
@@ -179,8 +202,16 @@ func TestExistingCluster(t *testing.T) {
 	repository, _, _ := strings.Cut(nginx, "@")
 	manifests := filepath.Join(t.TempDir(), "store.yaml")
 	must(os.WriteFile(manifests, fmt.Appendf(nil, store, beside, repository), 0o644))
+	chart, values := t.TempDir(), filepath.Join(t.TempDir(), "values.yaml")
+	must(os.Mkdir(filepath.Join(chart, "templates"), 0o755))
+	for name, text := range shopChart {
+		must(os.WriteFile(filepath.Join(chart, name), []byte(text), 0o644))
+	}
+	must(os.WriteFile(values, []byte("{image: "+repository+":some-tag}"), 0o644))
 	t.Run("runs", func(t *testing.T) {
-		for name, args := range map[string][]string{"image": nil, "manifests": {"--manifests", manifests}} {
+		for name, args := range map[string][]string{
+			"image": nil, "manifests": {"--manifests", manifests}, "chart": {"--helm-chart", chart, "--helm-values", values},
+		} {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
 				out := c.analyse(t, append(args, "--duration", "20s", "--http-probe", "/", nginx)...)
@@ -199,6 +230,9 @@ func TestExistingCluster(t *testing.T) {
 		}
 	})
 	c.awaitNone(t, "alive", "foreign")
+	if hooked := c.kubectl(t, "", "-n", "vexxy-sandbox", "get", "configmap", "hooked", "--ignore-not-found"); hooked != "" {
+		t.Errorf("the chart's hook is left behind: %s", hooked)
+	}
 	if after := c.uids(t); after != before {
 		t.Errorf("Kubescape was\n%s\nand is\n%s", before, after)
 	}

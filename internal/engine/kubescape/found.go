@@ -60,7 +60,7 @@ func (e *Engine) fit(ctx context.Context, home string, coming bool) error {
 		}
 	}
 	if err := e.ready(ctx); err != nil {
-		return unfit("mend it, or uninstall it: then the run brings its own", "%w", err)
+		return unfit(fault.HintOf(err)+"; or uninstall it: then the run brings its own", "%w", err)
 	}
 	deployments, err := e.cluster.Client.AppsV1().Deployments(home).List(ctx, metav1.ListOptions{LabelSelector: component})
 	if err != nil {

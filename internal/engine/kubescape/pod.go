@@ -2,7 +2,6 @@ package kubescape
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -97,15 +96,15 @@ func (e *Engine) started(ctx context.Context, l locator, limit time.Duration) (i
 			return false, state, nil
 		}
 		if hint, found := hopeless[w.Reason]; found {
-			return false, "", fmt.Errorf("%w: %w", errFinal, fault.New(fault.Infra, hint, "starting the workload: %s", state))
+			return false, "", final{fault.New(fault.Infra, hint, "%s", state)}
 		}
 		if slices.Contains(pulling, w.Reason) {
 			if failing.IsZero() {
 				failing = time.Now()
 			}
 			if time.Since(failing) > pullPatience {
-				return false, "", fmt.Errorf("%w: %w", errFinal, fault.New(fault.Infra,
-					"log in to the registry with `docker login`, or check the image's name", "pulling the image: %s", state))
+				return false, "", final{fault.New(fault.Infra,
+					"log in to the registry with `docker login`, or check the image's name", "pulling the image: %s", state)}
 			}
 		}
 		return false, state, nil

@@ -39,11 +39,11 @@ func await(ctx context.Context, limit time.Duration, what string, look func(cont
 	for {
 		ok, state, err := look(bounded)
 		switch {
-		case errors.Is(err, errFinal):
+		case errors.As(err, new(final)):
 			return err
 		case ok && err == nil:
 			return nil
-		case bounded.Err() == nil && err != nil:
+		case bounded.Err() == nil && err != nil && !strings.Contains(err.Error(), tooLate):
 			last = err.Error()
 		case state != "":
 			last = state
@@ -59,8 +59,14 @@ func await(ctx context.Context, limit time.Duration, what string, look func(cont
 	}
 }
 
-// errFinal is in the chain of the error of what will never come.
-var errFinal = errors.New("it will not get better by waiting")
+// tooLate is in the error of a client that would have to wait past the deadline
+// before it may ask again: it says nothing about what is waited for.
+const tooLate = "would exceed context deadline"
+
+// final is the error of what will never come: no waiting mends it.
+type final struct{ error }
+
+func (f final) Unwrap() error { return f.error }
 
 // ready waits until Kubescape can do its work: its API is served, its
 // workloads run, node-agent's tracers are there.
@@ -72,7 +78,7 @@ func (e *Engine) ready(ctx context.Context) error {
 			if err == nil || context.Cause(gctx) != nil {
 				return err
 			}
-			return fault.New(fault.Infra, "see the pods' states; --retain-cluster keeps the cluster and their logs", "waiting for Kubescape: %w", e.explained(ctx, err))
+			return fault.New(fault.Infra, whenUnready(what), "waiting for Kubescape: %w", e.explained(ctx, err))
 		})
 	}
 	wait("its API", e.apiAvailable)
@@ -81,6 +87,18 @@ func (e *Engine) ready(ctx context.Context) error {
 	}
 	wait("node-agent", e.agentReady)
 	return g.Wait()
+}
+
+// whenUnready says what to do about a part of Kubescape that does not get ready.
+func whenUnready(what string) string {
+	const look = "; --retain-cluster keeps an own cluster, and the logs in a support bundle"
+	switch what {
+	case "node-agent":
+		return "it is ready once its eBPF tracers run: see its log, and whether the nodes' kernel has BTF" + look
+	case "kubevuln":
+		return "it is ready once it has its vulnerability database: see its log; where it cannot download one give it grypeOfflineDB by --values" + look
+	}
+	return "see the pods' states" + look
 }
 
 // apiAvailable looks at the APIService's condition.
