@@ -64,6 +64,10 @@ type Config struct {
 	VulnerabilityDB string
 	MaxDBAge        time.Duration
 
+	// Baseline is the path of an earlier run's result, or empty. FailOn is "all",
+	// or "new" for a gate on what was not affected there already.
+	Baseline string
+	FailOn   string
 	// FailOnSeverity is a severity or "none", MaxAffected the limit as given,
 	// OnInconclusive "fail" or "warn". Policy makes the gate's policy of them.
 	FailOnSeverity string

@@ -62,7 +62,7 @@ func Compose(ctx context.Context, rec record.Record, policy gate.Policy) (Docume
 		return Documents{}, err
 	}
 	docs := Documents{
-		Image: report.Image{Record: rec, Judgement: j, Decision: gate.Decide(policy, j), Differences: vexdiff.Compare(rec, j)},
+		Image: report.Image{Record: rec, Judgement: j, Decision: gate.Decide(policy, j, nil), Differences: vexdiff.Compare(rec, j)},
 		Files: files,
 	}
 	if vex != nil {
