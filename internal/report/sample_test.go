@@ -1,6 +1,7 @@
 package report_test
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -9,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/vexxy/action/internal/baseline"
 	"github.com/vexxy/action/internal/evidence"
 	"github.com/vexxy/action/internal/fault"
 	"github.com/vexxy/action/internal/gate"
@@ -177,7 +179,27 @@ func hostile(long string) report.Image {
 		}
 	}
 	img.Decision.Causes = []string{text}
+	old := baseline.Baseline{From: text, RunID: text, Version: text, Requested: text, Digest: text, Platform: text}
+	old.Statements = []baseline.Statement{{Vulnerability: text + "1", Package: text, Version: text, Severity: inventory.High, Status: judge.Affected}}
+	if len(text)%2 == 0 {
+		old = baseline.Unusable(text, errors.New(text))
+	}
+	img.Change, img.Command = baseline.Compare(old, img.Judgement), text
 	return img
+}
+
+// reread gives an image's result as the baseline of a later run.
+func reread(t *testing.T, img report.Image) baseline.Baseline {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "result.json")
+	if err := os.WriteFile(path, result(t, img), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	set, err := baseline.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return set.For(img.Record.Subject, true)
 }
 
 func entry(img report.Image) report.Entry {

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/vexxy/action/internal/config"
 	"github.com/vexxy/action/internal/consume"
 	"github.com/vexxy/action/internal/fault"
 	"github.com/vexxy/action/internal/gate"
@@ -18,6 +19,7 @@ import (
 	"github.com/vexxy/action/internal/record"
 	"github.com/vexxy/action/internal/report"
 	"github.com/vexxy/action/internal/sbom"
+	"github.com/vexxy/action/internal/subject"
 	"github.com/vexxy/action/internal/vexdiff"
 	"github.com/vexxy/action/internal/vexdoc"
 )
@@ -61,8 +63,12 @@ func Compose(ctx context.Context, rec record.Record, policy gate.Policy) (Docume
 	if err := g.Wait(); err != nil {
 		return Documents{}, err
 	}
+	change := compare(rec, policy, j)
 	docs := Documents{
-		Image: report.Image{Record: rec, Judgement: j, Decision: gate.Decide(policy, j, nil), Differences: vexdiff.Compare(rec, j)},
+		Image: report.Image{
+			Record: rec, Judgement: j, Decision: gate.Decide(policy, j, change), Change: change,
+			Differences: vexdiff.Compare(rec, j), Command: config.Command(rec.Run.Settings, reference(rec.Subject)),
+		},
 		Files: files,
 	}
 	if vex != nil {
@@ -70,6 +76,14 @@ func Compose(ctx context.Context, rec record.Record, policy gate.Policy) (Docume
 	}
 	docs.Files[SummaryFile] = report.Summary(docs.Image, maxSummary)
 	return docs, nil
+}
+
+// reference names an image for a command that analyses the same bytes again.
+func reference(s subject.Subject) string {
+	if s.Local() || s.Repository == "" {
+		return s.Requested
+	}
+	return s.Repository + "@" + s.Digest()
 }
 
 // statements makes the OpenVEX document and reads it back. An image without
