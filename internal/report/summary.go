@@ -83,7 +83,9 @@ func title(v gate.Verdict, causes []string, j judge.Judgement) string {
 	case gate.VerdictPass:
 		return head + fmt.Sprintf(" — %s reached of %d", count(j.Summary.Affected, "vulnerability", "vulnerabilities"), j.Summary.Total)
 	case gate.VerdictInconclusive:
-		return head + " — the evidence is not sufficient"
+		if !j.Sufficient {
+			return head + " — the evidence is not sufficient"
+		}
 	}
 	if len(causes) > 0 {
 		return head + " — " + foreign.Text(causes[0]).Markdown(300)
