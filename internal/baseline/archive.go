@@ -15,7 +15,7 @@ func group(assessments []judge.Assessment) []*finding {
 	byKey := make(map[subjectKey]*finding, len(assessments))
 	for i := range assessments {
 		a := &assessments[i]
-		key := subjectKey{a.Vulnerability, packageKey(a.PURL, a.PackageType, a.PackageName)}
+		key := subjectKey{a.Vulnerability, PackageKey(a.PURL, a.PackageType, a.PackageName)}
 		f := byKey[key]
 		switch {
 		case f == nil:
@@ -51,7 +51,7 @@ func newArchive(all []Statement) archive {
 	byKey := make(map[subjectKey]*past, len(all))
 	for i := range all {
 		s := &all[i]
-		key := subjectKey{s.Vulnerability, packageKey(s.PURL, s.Type, s.Package)}
+		key := subjectKey{s.Vulnerability, PackageKey(s.PURL, s.Type, s.Package)}
 		p := byKey[key]
 		switch {
 		case p == nil:

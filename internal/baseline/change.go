@@ -99,7 +99,7 @@ func Compare(b Baseline, j judge.Judgement) *Change {
 // New reports whether an assessment is none of those that were affected before
 // already. Everything is new to a nil Change.
 func (c *Change) New(a *judge.Assessment) bool {
-	return c == nil || !c.affected[subjectKey{a.Vulnerability, packageKey(a.PURL, a.PackageType, a.PackageName)}]
+	return c == nil || !c.affected[subjectKey{a.Vulnerability, PackageKey(a.PURL, a.PackageType, a.PackageName)}]
 }
 
 // Of gives the items of a class, in their order.

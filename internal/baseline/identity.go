@@ -11,9 +11,9 @@ import (
 // raised to another version with the same vulnerability is the same finding.
 type subjectKey struct{ vulnerability, pack string }
 
-// packageKey identifies a package by its package URL without version,
+// PackageKey identifies a package across runs, by its package URL without version,
 // qualifiers and subpath, else by type and name.
-func packageKey(purl, kind, name string) string {
+func PackageKey(purl, kind, name string) string {
 	if p, err := packageurl.FromString(purl); err == nil {
 		return "pkg:" + p.Type + "/" + p.Namespace + "/" + p.Name
 	}

@@ -8,34 +8,9 @@ import (
 
 	"github.com/vexxy/action/internal/baseline"
 	"github.com/vexxy/action/internal/gate"
-	"github.com/vexxy/action/internal/inventory"
 	"github.com/vexxy/action/internal/judge"
 	"github.com/vexxy/action/internal/report"
 )
-
-// earlier is what a run before sample said: zlib1g was not reached yet,
-// another package had a vulnerability that is gone, one finding is as it was.
-func earlier() baseline.Baseline {
-	return baseline.Baseline{
-		From: "baseline/result.json", RunID: "fedcba9876543210fedcba98", Version: "0.9.0", FinishedAt: at(-86400),
-		Requested: "nginx:1.24", Digest: "sha256:" + strings.Repeat("9", 64), Platform: "linux/amd64",
-		Statements: []baseline.Statement{
-			{Vulnerability: "GHSA-xxxx-yyyy-zzzz", PURL: "pkg:deb/debian/zlib1g@1.2.12", Package: "zlib1g", Version: "1.2.12", Severity: inventory.Critical, Status: judge.NotAffected},
-			{Vulnerability: "CVE-2026-0002", PURL: "pkg:deb/debian/libpcre2-8-0@10.42", Package: "libpcre2-8-0", Version: "10.42", Severity: inventory.Medium, Status: judge.Affected},
-			{Vulnerability: "CVE-2026-0004", PURL: "pkg:deb/debian/perl-base@5.36", Package: "perl-base", Version: "5.36", Severity: inventory.High, Status: judge.UnderInvestigation},
-			{Vulnerability: "CVE-2025-9999", PURL: "pkg:deb/debian/libxml2@2.9", Package: "libxml2", Version: "2.9", Severity: inventory.High, Status: judge.Affected},
-		},
-	}
-}
-
-// compared is sample held against earlier, with a gate on what is new.
-func compared() report.Image {
-	img := sample()
-	img.Change = baseline.Compare(earlier(), img.Judgement)
-	img.Decision.Causes = []string{"1 newly affected vulnerabilities of severity high or worse, 0 allowed"}
-	img.Command = "vexxy run --engine embedded --http-probe / --fail-on new index.docker.io/library/nginx@sha256:" + strings.Repeat("a", 64)
-	return img
-}
 
 // uncomparable is sample with a baseline that cannot be used.
 func uncomparable() report.Image {

@@ -10,6 +10,7 @@ import (
 	"github.com/vexxy/action/internal/gate"
 	"github.com/vexxy/action/internal/judge"
 	"github.com/vexxy/action/internal/report"
+	"github.com/vexxy/action/internal/report/reporttest"
 )
 
 var artifact = report.Link{Text: "all documents", URL: "https://github.com/o/r/actions/runs/7/artifacts/8"}
@@ -21,7 +22,7 @@ func options(limit int) report.CommentOptions {
 func characters(b []byte) int { return len(utf16.Encode([]rune(string(b)))) }
 
 func TestCommentGolden(t *testing.T) {
-	for _, n := range sizes {
+	for _, n := range reporttest.Sizes {
 		got := report.Comment(sized(n), options(0))
 		if n <= 60 {
 			golden(t, fmt.Sprintf("comment.%d.md", n), got)
@@ -40,7 +41,7 @@ func TestCommentGolden(t *testing.T) {
 
 // TestCommentFits holds the limits of the hosts and the totals at each: P8.
 func TestCommentFits(t *testing.T) {
-	for _, n := range sizes {
+	for _, n := range reporttest.Sizes {
 		img := sized(n)
 		s := img.Judgement.Summary
 		for _, limit := range []int{report.GitLabComment, report.GitHubComment, 20_000, 8_000, 3_000, 1_200, 600, 1} {

@@ -2,65 +2,15 @@ package report_test
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"os/exec"
 	"regexp"
 	"strings"
 	"testing"
 
-	"github.com/vexxy/action/internal/baseline"
-	"github.com/vexxy/action/internal/gate"
-	"github.com/vexxy/action/internal/inventory"
-	"github.com/vexxy/action/internal/judge"
 	"github.com/vexxy/action/internal/report"
+	"github.com/vexxy/action/internal/report/reporttest"
 )
-
-// sizes are the numbers of findings that documents are made for.
-var sizes = []int{0, 1, 60, 5000}
-
-// sized is sample with n findings of every status, of severities in turn, and
-// held against a baseline that has every third of them.
-func sized(n int) report.Image {
-	img := compared()
-	kinds := img.Judgement.Assessments
-	j := &img.Judgement
-	j.Assessments, j.Summary = nil, judge.Summary{Total: n, Findings: n, AffectedBySeverity: map[inventory.Severity]int{}}
-	old := baseline.Baseline{From: "result.json", RunID: "fedcba9876543210fedcba98", FinishedAt: at(-86400)}
-	for i := range n {
-		a := kinds[i%len(kinds)]
-		a.Vulnerability = fmt.Sprintf("CVE-2026-%05d", i)
-		a.PackageName, a.PURL = fmt.Sprint("package", i/5), fmt.Sprintf("pkg:deb/debian/package%d@1", i/5)
-		a.SubcomponentPURLs, a.Aliases, a.Severity = []string{a.PURL}, nil, inventory.Severities[i/7%6]
-		j.Assessments = append(j.Assessments, a)
-		if i%3 == 0 {
-			old.Statements = append(old.Statements, baseline.Statement{Vulnerability: a.Vulnerability, PURL: a.PURL, Package: a.PackageName, Status: a.Status})
-		}
-		switch a.Status {
-		case judge.Affected:
-			j.Summary.Affected++
-			j.Summary.AffectedBySeverity[a.Severity]++
-		case judge.UnderInvestigation:
-			j.Summary.UnderInvestigation++
-		case judge.NotAffected:
-			j.Summary.NotAffected++
-		default:
-			j.Summary.Fixed++
-		}
-	}
-	img.Change = baseline.Compare(old, *j)
-	img.Decision = gate.Decide(gate.Policy{FailOn: inventory.High}, *j, img.Change)
-	return img
-}
-
-// shortened is a golden form of a large document: its length, its digest and
-// its first lines.
-func shortened(data []byte, lines int) []byte {
-	sum := sha256.Sum256(data)
-	head := bytes.SplitAfterN(data, []byte("\n"), lines+1)
-	return fmt.Appendf(nil, "%d bytes, %d lines, sha256:%s\n\n%s", len(data), bytes.Count(data, []byte("\n")), hex.EncodeToString(sum[:]), bytes.Join(head[:min(lines, len(head))], nil))
-}
 
 // rendered gives the HTML that GitHub's own renderer makes of a document.
 func rendered(t *testing.T, markdown []byte) string {
@@ -110,7 +60,7 @@ func tame(t *testing.T, name string, markdown []byte, links ...string) {
 }
 
 func TestSummaryGolden(t *testing.T) {
-	for _, n := range sizes {
+	for _, n := range reporttest.Sizes {
 		got := report.Summary(sized(n), 1<<20)
 		if n <= 60 {
 			golden(t, fmt.Sprintf("summary.%d.md", n), got)
