@@ -32,6 +32,7 @@ var packages = []row{
 	// Right of the record.
 	{"consume", []string{"foreign", "judge", "record", "subject"}},
 	{"report/reporttest", []string{"baseline", "evidence", "fault", "gate", "inventory", "judge", "record", "report", "subject"}},
+	{"report/gitlab", []string{"baseline", "foreign", "inventory", "judge", "report"}},
 	{"report/sarif", []string{"baseline", "foreign", "inventory", "judge", "report"}},
 	{"report", []string{"baseline", "evidence", "fault", "foreign", "gate", "inventory", "judge", "record", "subject", "vexdiff"}},
 	{"vexdiff", []string{"evidence", "foreign", "inventory", "judge", "record"}},
@@ -66,7 +67,7 @@ var packages = []row{
 // pure are the packages that compute and nothing else: the judgement and all
 // that it is made of. Neither they nor what they import reach the world.
 var pure = []string{
-	"baseline", "evidence", "fault", "foreign", "gate", "inventory", "judge", "record", "report", "report/sarif", "subject", "vexdiff", "vexdoc",
+	"baseline", "evidence", "fault", "foreign", "gate", "inventory", "judge", "record", "report", "report/gitlab", "report/sarif", "subject", "vexdiff", "vexdoc",
 }
 
 // world are the packages through which a program reaches what is outside of
