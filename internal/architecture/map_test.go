@@ -23,7 +23,7 @@ var packages = []row{
 	{"app", []string{anything}},
 
 	// The order of a run, and the adapters to the world.
-	{"run", []string{"baseline", "config", "consume", "fault", "gate", "journal", "judge", "record", "report", "sbom", "source", "subject", "vexdiff", "vexdoc"}},
+	{"run", []string{"baseline", "config", "consume", "fault", "gate", "journal", "judge", "record", "report", "report/gitlab", "report/sarif", "sbom", "source", "subject", "vexdiff", "vexdoc"}},
 	{"engine/kubescape", []string{"catalog", "cluster", "engine/kubescape/objects", "evidence", "exercise", "fault", "foreign", "inventory", "journal", "record", "sensor", "source", "subject", "window"}},
 	{"engine/kubescape/objects", []string{"evidence", "fault", "foreign", "inventory", "record"}},
 	{"engine/embedded", []string{"catalog", "evidence", "exercise", "fault", "inventory", "journal", "record", "sensor", "source", "subject", "window"}},

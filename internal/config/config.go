@@ -76,6 +76,11 @@ type Config struct {
 	OnInconclusive string
 	WarnOnly       bool
 
+	// Dockerfile is the file of the repository to which SARIF results are
+	// anchored; SARIFOpen takes in what is under investigation, as notes.
+	Dockerfile string
+	SARIFOpen  bool
+
 	// Deadline bounds the whole run.
 	Deadline time.Duration
 	// File is the configuration file that was read, or empty.

@@ -186,15 +186,32 @@ func TestMark(t *testing.T) {
 			t.Errorf("%v replaces: %v", c, got)
 		}
 	}
+	key := report.CommentKey("nginx:1.25", nil)
+	for _, requested := range []string{"nginx", "nginx:2", "nginx@sha256:ab", "nginx:2@sha256:ab"} {
+		if report.CommentKey(requested, map[string]string{"duration": "5s"}) != key {
+			t.Errorf("%s has another comment", requested)
+		}
+	}
+	for _, other := range []string{
+		report.CommentKey("localhost:5000/nginx", nil), report.CommentKey("apache", nil), report.CommentKey("nginx", nil, "job"),
+		report.CommentKey("nginx", map[string]string{"platform": "linux/arm64"}),
+	} {
+		if other == key {
+			t.Errorf("%q and %q share a comment", other, key)
+		}
+	}
+	if report.CommentKey("localhost:5000/a", nil) == report.CommentKey("localhost:5000/b", nil) || report.CommentKey("localhost:5000/a:1", nil) != report.CommentKey("localhost:5000/a:2", nil) {
+		t.Error("a registry's port passes for a tag")
+	}
 	s := sample().Record.Subject
 	other := s
 	other.Tag, other.Requested, other.IndexDigest = "2", "nginx:2", ""
-	if report.CommentKey(s) != report.CommentKey(other) {
-		t.Error("another tag has another comment")
+	if report.ImageKey(s) != report.ImageKey(other) {
+		t.Error("another tag is another image")
 	}
 	other.Platform.Architecture = "arm64"
-	if report.CommentKey(s) == report.CommentKey(other) || report.CommentKey(s) == report.CommentKey(s, "job") {
-		t.Error("platforms or jobs share a comment")
+	if report.ImageKey(s) == report.ImageKey(other) {
+		t.Error("platforms are one image")
 	}
 }
 

@@ -27,15 +27,27 @@ func NewMark(key string, order uint64) Mark {
 	return Mark{hex.EncodeToString(sum[:16]), order}
 }
 
-// CommentKey gives the key of an image's comment: the same for all runs on one
-// repository and platform. more tells apart what may stand beside each other
-// on one change: a job, a leg of a matrix.
-func CommentKey(s subject.Subject, more ...string) string {
+// CommentKey gives the key of an image's comment by its reference, as the user
+// wrote it, and the run's settings: the same for all runs on one name and
+// platform, whatever the tag or digest, and also for those that fail before the
+// image is known. more tells apart what may stand beside each other on one
+// change: a job, a leg of a matrix, a digest of the configuration.
+func CommentKey(requested string, settings map[string]string, more ...string) string {
+	name, _, _ := strings.Cut(requested, "@")
+	if i := strings.LastIndexByte(name, ':'); i > strings.LastIndexByte(name, '/') && i > 0 {
+		name = name[:i]
+	}
+	return strings.Join(append([]string{"vexxy", name, settings["platform"]}, more...), "\x00")
+}
+
+// ImageKey names a subject across runs, by its repository and platform,
+// whatever its version.
+func ImageKey(s subject.Subject) string {
 	name := s.Repository
 	if name == "" {
 		name = s.Requested
 	}
-	return strings.Join(append([]string{"vexxy", name, s.Platform.String()}, more...), "\x00")
+	return strings.Join([]string{"vexxy", name, s.Platform.String()}, "\x00")
 }
 
 // String gives the hidden line, without its end.

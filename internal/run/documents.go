@@ -75,6 +75,11 @@ func Compose(ctx context.Context, rec record.Record, policy gate.Policy) (Docume
 		docs.Files[VEXFile] = vex
 	}
 	docs.Files[SummaryFile] = report.Summary(docs.Image, maxSummary)
+	more, err := reports(docs.Image)
+	if err != nil {
+		return Documents{}, err
+	}
+	maps.Copy(docs.Files, more)
 	return docs, nil
 }
 

@@ -100,7 +100,7 @@ func vulnerabilityOf(a *judge.Assessment, id string, where location) vulnerabili
 
 // identity tells a finding from all others of the image, across versions.
 func identity(img report.Image, a *judge.Assessment) string {
-	return strings.Join([]string{report.CommentKey(img.Record.Subject), a.Vulnerability, baseline.PackageKey(a.PURL, a.PackageType, a.PackageName), ""}, "\x00")
+	return strings.Join([]string{report.ImageKey(img.Record.Subject), a.Vulnerability, baseline.PackageKey(a.PURL, a.PackageType, a.PackageName), ""}, "\x00")
 }
 
 // uuid makes a name-based UUID, of version 8 (RFC 9562).

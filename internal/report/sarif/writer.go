@@ -109,7 +109,7 @@ func (w *writer) fresh(a *judge.Assessment) *bool {
 // first (https://docs.github.com/code-security/code-scanning, fingerprints).
 func (w *writer) fingerprints(a *judge.Assessment) fingerprints {
 	sum := sha256.Sum256([]byte(strings.Join([]string{
-		report.CommentKey(w.img.Record.Subject), a.Vulnerability, baseline.PackageKey(a.PURL, a.PackageType, a.PackageName),
+		report.ImageKey(w.img.Record.Subject), a.Vulnerability, baseline.PackageKey(a.PURL, a.PackageType, a.PackageName),
 	}, "\x00")))
 	hash := hex.EncodeToString(sum[:16])
 	w.seen[hash]++
