@@ -20,7 +20,11 @@ func (t Text) Message(max int) string {
 		case u.r == ':' && strings.HasPrefix(u.after, "//"):
 		case u.r == '.' && strings.EqualFold(tail(u.before, 3), "www"):
 		default:
-			return strings.NewReplacer("{", "(", "}", ")").Replace(u.visible())
+			seen := u.visible()
+			if strings.HasPrefix(seen, `\u{`) {
+				seen = `\u(` + seen[len(`\u{`):len(seen)-1] + ")"
+			}
+			return seen
 		}
 		return fmt.Sprintf(`\x%02x`, u.r)
 	})

@@ -47,37 +47,33 @@ type Documents struct {
 // findings is an internal error and never leaves.
 func Compose(ctx context.Context, rec record.Record, policy gate.Policy) (Documents, error) {
 	j := judge.Judge(rec)
+	change := compare(rec, policy, j)
+	docs := Documents{Image: report.Image{
+		Record: rec, Judgement: j, Decision: gate.Decide(policy, j, change), Change: change,
+		Differences: vexdiff.Compare(rec, j), Command: config.Command(rec.Run.Settings, reference(rec.Subject)),
+	}}
 	var vex []byte
-	var files map[string][]byte
+	var more map[string][]byte
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() (err error) {
 		vex, err = statements(gctx, rec, j)
 		return err
 	})
 	g.Go(func() (err error) {
-		if files, err = sbom.Documents(rec, j.Observed); err != nil {
+		if docs.Files, err = sbom.Documents(rec, j.Observed); err != nil {
 			err = fmt.Errorf("writing SBOMs: %w", err)
 		}
+		return err
+	})
+	g.Go(func() (err error) {
+		more, err = reports(docs.Image)
 		return err
 	})
 	if err := g.Wait(); err != nil {
 		return Documents{}, err
 	}
-	change := compare(rec, policy, j)
-	docs := Documents{
-		Image: report.Image{
-			Record: rec, Judgement: j, Decision: gate.Decide(policy, j, change), Change: change,
-			Differences: vexdiff.Compare(rec, j), Command: config.Command(rec.Run.Settings, reference(rec.Subject)),
-		},
-		Files: files,
-	}
 	if vex != nil {
 		docs.Files[VEXFile] = vex
-	}
-	docs.Files[SummaryFile] = report.Summary(docs.Image, maxSummary)
-	more, err := reports(docs.Image)
-	if err != nil {
-		return Documents{}, err
 	}
 	maps.Copy(docs.Files, more)
 	return docs, nil

@@ -15,7 +15,7 @@ const (
 	GitLabFile   = gitlab.ReportFile
 )
 
-// reports makes the documents for hosts. They are as a host without a name for
+// reports makes the documents for people and hosts. The latter are as a host without a name for
 // the change makes them: the comment's mark is of the image alone, and before
 // all others.
 func reports(img report.Image) (map[string][]byte, error) {
@@ -35,6 +35,7 @@ func reports(img report.Image) (map[string][]byte, error) {
 	}
 	mark := report.NewMark(report.CommentKey(img.Record.Subject.Requested, settings), 0)
 	return map[string][]byte{
+		SummaryFile: report.Summary(img, maxSummary),
 		CommentFile: report.Comment(img, report.CommentOptions{Mark: mark}),
 		SARIFFile:   affected.Data, SARIFAllFile: all.Data, GitLabFile: scan,
 	}, nil

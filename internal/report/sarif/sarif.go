@@ -125,6 +125,7 @@ func write(img report.Image, o Options, all []*judge.Assessment, left int, suppr
 		return nil, err
 	}
 	var out bytes.Buffer
+	out.Grow(len(head) + 500*len(w.rules) + 1000*len(w.results))
 	out.WriteString("{\n  \"$schema\": \"https://json.schemastore.org/sarif-2.1.0.json\",\n  \"version\": \"2.1.0\",\n  \"runs\": [\n    ")
 	before, after, ok := bytes.Cut(head, []byte(rulesHere))
 	if !ok {
