@@ -1,6 +1,7 @@
 package report_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"strings"
@@ -23,6 +24,13 @@ func TestChange(t *testing.T) {
 	golden(t, "change.result.json", result(t, compared()))
 	golden(t, "change.summary.md", report.Summary(compared(), 1<<20))
 	golden(t, "no-baseline.summary.md", report.Summary(uncomparable(), 1<<20))
+	for name, img := range map[string]report.Image{"change": compared(), "no-baseline": uncomparable()} {
+		var table bytes.Buffer
+		if err := report.Table(&table, []report.Shown{{Entry: entry(img), Image: &img}}, report.TableOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		golden(t, name+".table.txt", table.Bytes())
+	}
 	s := compiled(t)
 	for name, img := range map[string]report.Image{"compared": compared(), "uncomparable": uncomparable()} {
 		if err := valid(t, s, result(t, img)); err != nil {
