@@ -1,20 +1,11 @@
 package sarif_test
 
 import (
-	"bytes"
-	"compress/gzip"
-	"encoding/json"
-	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 	"unicode"
-
-	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/vexxy/action/internal/foreign/foreigntest"
 	"github.com/vexxy/action/internal/inventory"
@@ -23,117 +14,6 @@ import (
 	"github.com/vexxy/action/internal/report/reporttest"
 	"github.com/vexxy/action/internal/report/sarif"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden files")
-
-func golden(t *testing.T, name string, got []byte) {
-	t.Helper()
-	path := filepath.Join("testdata", "golden", name)
-	if *update {
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(got, want) {
-		t.Errorf("%s differs; got:\n%.2000s", name, got)
-	}
-}
-
-func must(t testing.TB) func(sarif.Document, error) sarif.Document {
-	return func(d sarif.Document, err error) sarif.Document {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return d
-	}
-}
-
-// schema is the standard's own.
-func schema(t testing.TB) *jsonschema.Schema {
-	t.Helper()
-	data, err := os.ReadFile("../../../testdata/schemas/sarif-2.1.0.schema.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(data))
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := jsonschema.NewCompiler()
-	c.AssertFormat()
-	if err := c.AddResource("sarif.json", doc); err != nil {
-		t.Fatal(err)
-	}
-	s, err := c.Compile("sarif.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
-
-func valid(t testing.TB, s *jsonschema.Schema, data []byte) error {
-	t.Helper()
-	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(data))
-	if err != nil {
-		t.Fatalf("%v: %.300s", err, data)
-	}
-	return s.Validate(doc)
-}
-
-// log is what the tests read back.
-type log struct {
-	Runs []struct {
-		Tool struct {
-			Driver struct {
-				Rules []struct {
-					ID, HelpURI                       string
-					Help                              struct{ Text, Markdown string }
-					ShortDescription, FullDescription struct{ Text string }
-					Properties                        map[string]any
-					DefaultConfiguration              struct{ Level string }
-				}
-			}
-		}
-		AutomationDetails struct{ ID string }
-		Invocations       []struct {
-			ToolExecutionNotifications []struct{ Message struct{ Text string } }
-		}
-		Results []struct {
-			RuleID, Level string
-			RuleIndex     int
-			Message       struct{ Text string }
-			Locations     []struct {
-				PhysicalLocation struct {
-					ArtifactLocation struct{ URI string }
-					Region           struct{ StartLine int }
-				}
-			}
-			PartialFingerprints map[string]string
-			Suppressions        []struct{ Status, Justification string }
-			Properties          map[string]any
-		}
-	}
-}
-
-func read(t testing.TB, d sarif.Document) log {
-	t.Helper()
-	var l log
-	if err := json.Unmarshal(d.Data, &l); err != nil {
-		t.Fatal(err)
-	}
-	if len(l.Runs) != 1 || len(l.Runs[0].Results) != d.Results {
-		t.Fatalf("%d runs, %d results said", len(l.Runs), d.Results)
-	}
-	return l
-}
 
 func TestGolden(t *testing.T) {
 	s := schema(t)
@@ -330,65 +210,6 @@ func TestDockerfile(t *testing.T) {
 		if got := run.Results[0].Locations[0].PhysicalLocation.ArtifactLocation.URI; got != want {
 			t.Errorf("%q becomes %q, want %q", in, got, want)
 		}
-	}
-}
-
-// TestLimits: the file to upload has what is shown, the whole what is taken,
-// the worst of it, and both say what they leave out.
-func TestLimits(t *testing.T) {
-	img := reporttest.Sized(26_000) // 10400 of them are affected
-	slices.SortStableFunc(img.Judgement.Assessments, func(a, b judge.Assessment) int {
-		return slices.Index(inventory.Severities, a.Severity) - slices.Index(inventory.Severities, b.Severity)
-	})
-	for name, c := range map[string]struct {
-		d             sarif.Document
-		results, left int
-	}{
-		"affected": {must(t)(sarif.Affected(img, sarif.Options{})), sarif.Shown, 5_400},
-		"all":      {must(t)(sarif.Complete(img, sarif.Options{})), sarif.Accepted, 1_000},
-	} {
-		if c.d.Results != c.results || c.d.Left != c.left {
-			t.Errorf("%s: %d results, %d left", name, c.d.Results, c.d.Left)
-		}
-		run := read(t, c.d).Runs[0]
-		notes := run.Invocations[0].ToolExecutionNotifications
-		if len(notes) != 1 || !strings.Contains(notes[0].Message.Text, fmt.Sprintf("%d are left out", c.left)) {
-			t.Errorf("%s: %+v", name, notes)
-		}
-		if run.Results[0].Properties["status"] != "affected" || run.Tool.Driver.Rules[0].DefaultConfiguration.Level != "error" {
-			t.Errorf("%s begins with %+v", name, run.Results[0])
-		}
-		var small bytes.Buffer
-		z := gzip.NewWriter(&small)
-		z.Write(c.d.Data)
-		z.Close()
-		t.Logf("%s: %d bytes, %d compressed", name, len(c.d.Data), small.Len())
-		if small.Len() > sarif.MaxCompressed {
-			t.Errorf("%s: %d bytes compressed", name, small.Len())
-		}
-	}
-}
-
-// What does not compress is cut by its size.
-func TestIncompressible(t *testing.T) {
-	img := reporttest.Sized(18_000)
-	seed := uint32(1)
-	for i := range img.Judgement.Assessments {
-		a := &img.Judgement.Assessments[i]
-		noise := make([]byte, 480)
-		for j := range noise {
-			seed = seed*1664525 + 1013904223
-			noise[j] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"[seed>>26]
-		}
-		a.Status, a.Text, a.Description = judge.NotAffected, string(noise), string(noise[100:])
-	}
-	d := must(t)(sarif.Complete(img, sarif.Options{}))
-	var small bytes.Buffer
-	z := gzip.NewWriter(&small)
-	z.Write(d.Data)
-	z.Close()
-	if small.Len() > sarif.MaxCompressed || d.Left == 0 || d.Results == 0 || d.Results+d.Left != 18_000 {
-		t.Errorf("%d bytes compressed, %d results, %d left", small.Len(), d.Results, d.Left)
 	}
 }
 
