@@ -125,8 +125,11 @@ func TestNewAndTotals(t *testing.T) {
 	j := judge.Judgement{Assessments: []judge.Assessment{old, young}}
 	b := of(t, old, a("pkg:npm/z@1", judge.NotAffected, "CVE-1"), a("pkg:npm/z@1", judge.NotAffected, "CVE-2"))
 	c := baseline.Compare(b, j)
-	if c.New(&old) || !c.New(&young) {
+	if c.New(&old) || !c.New(&young) || c.Was(&old) != judge.Affected || c.Was(&young) != "" {
 		t.Error("new is not what is new")
+	}
+	if z := a("pkg:npm/z@2", judge.Affected, "CVE-2"); baseline.Compare(b, judge.Judgement{Assessments: []judge.Assessment{z}}).Was(&z) != judge.NotAffected {
+		t.Error("what was cleared is not known")
 	}
 	if c.Before[judge.Affected] != 1 || c.Before[judge.NotAffected] != 1 {
 		t.Errorf("the baseline counts %v", c.Before)

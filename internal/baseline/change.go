@@ -38,7 +38,7 @@ type Change struct {
 	// vulnerability and package.
 	Items []Item
 
-	affected map[subjectKey]bool // findings of the present that were affected before
+	was map[subjectKey]judge.Status // of the present findings, in the baseline
 }
 
 // Item is one finding that is not as it was.
@@ -62,7 +62,7 @@ func Compare(b Baseline, j judge.Judgement) *Change {
 		b.Statements = nil
 	}
 	c := &Change{
-		Counts: map[Class]int{}, Before: totals(b.Statements), affected: map[subjectKey]bool{},
+		Counts: map[Class]int{}, Before: totals(b.Statements), was: map[subjectKey]judge.Status{},
 	}
 	for _, class := range classes {
 		c.Counts[class] = 0
@@ -70,9 +70,7 @@ func Compare(b Baseline, j judge.Judgement) *Change {
 	old := newArchive(b.Statements)
 	for _, f := range group(j.Assessments) {
 		before := old.take(f)
-		if before == judge.Affected {
-			c.affected[f.key] = true
-		}
+		c.was[f.key] = before
 		c.add(Item{
 			Class: classify(before, f.worst.Status), Before: before, Now: f.worst.Status,
 			Vulnerability: f.worst.Vulnerability, Package: f.worst.PackageName, Version: f.worst.PackageVersion,
@@ -99,7 +97,16 @@ func Compare(b Baseline, j judge.Judgement) *Change {
 // New reports whether an assessment is none of those that were affected before
 // already. Everything is new to a nil Change.
 func (c *Change) New(a *judge.Assessment) bool {
-	return c == nil || !c.affected[subjectKey{a.Vulnerability, PackageKey(a.PURL, a.PackageType, a.PackageName)}]
+	return c.Was(a) != judge.Affected
+}
+
+// Was gives the status that an assessment's finding had in the baseline; empty
+// where it was not there, or nobody knows.
+func (c *Change) Was(a *judge.Assessment) judge.Status {
+	if c == nil {
+		return ""
+	}
+	return c.was[subjectKey{a.Vulnerability, PackageKey(a.PURL, a.PackageType, a.PackageName)}]
 }
 
 // Of gives the items of a class, in their order.

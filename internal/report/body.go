@@ -105,8 +105,12 @@ func (p *page) reached(img Image, e extent) {
 	row := func(i int) {
 		a := all[i]
 		mark := ""
-		if compared && img.Change.New(a) {
+		switch {
+		case !compared || !img.Change.New(a):
+		case img.Change.Was(a) == "":
 			mark = " **new**"
+		default: // it was there, and not reached
+			mark = " **newly reached**"
 		}
 		p.f("| %s%s | %s | %s | %s | %s |\n", foreign.Text(a.Severity).Markdown(20), mark, vulnerability(a), packageOf(a), fixedIn(a), sighting(a.Seen))
 	}

@@ -96,6 +96,9 @@ func TestCommentIsWhole(t *testing.T) {
 			t.Errorf("among what is new stands %q", line)
 		}
 	}
+	if text := string(report.Comment(compared(), options(0))); !strings.Contains(text, "| critical **newly reached** | CVE-2026-0001") {
+		t.Errorf("what was there and is reached now is not told:\n%.2000s", text)
+	}
 	for _, want := range []string{"vexxy: fail", "/usr/lib/x86_64-linux-gnu/libz.so.1.2.13", "by `nginx` in startup", "1.2.14", "vexxy run --engine embedded", "16 newly affected"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the comment lacks %q", want)
