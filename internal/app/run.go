@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/term"
 
+	"github.com/vexxy/action/internal/baseline"
 	"github.com/vexxy/action/internal/catalog"
 	"github.com/vexxy/action/internal/config"
 	"github.com/vexxy/action/internal/engine/embedded"
@@ -55,6 +56,7 @@ func runCommand(ctx context.Context, s Streams, args []string) (fault.Code, erro
 		return fault.Internal, err
 	}
 	started := time.Now().UTC()
+	earlier, unread := openBaseline(cfg) // which may lie in the output directory
 	if err := run.MakeDir(cfg.OutputDir); err != nil {
 		return fault.Usage, err
 	}
@@ -68,7 +70,10 @@ func runCommand(ctx context.Context, s Streams, args []string) (fault.Code, erro
 	}
 	progress := local.ForFile(s.Err, lookup(s.Environ))
 	timeline := run.NewTimeline(progress, j, stepsARun+stepsAnImage*len(cfg.Images))
-	out, err := observe(ctx, s, cfg, id, started, j, timeline)
+	if unread != nil {
+		timeline.Note("everything counts as new: " + unread.Error())
+	}
+	out, err := observe(ctx, s, cfg, earlier, id, started, j, timeline)
 	progress.Close()
 	if cerr := j.Close(string(out.Verdict)); cerr != nil && err == nil {
 		err = fault.New(fault.Infra, "", "closing the journal: %w", cerr)
@@ -83,7 +88,7 @@ func runCommand(ctx context.Context, s Streams, args []string) (fault.Code, erro
 }
 
 // observe runs the plan and takes back all that it made, whatever happened.
-func observe(ctx context.Context, s Streams, cfg config.Config, id string, started time.Time, j *journal.Journal, timeline *run.Timeline) (run.Outcome, error) {
+func observe(ctx context.Context, s Streams, cfg config.Config, earlier *baseline.Set, id string, started time.Time, j *journal.Journal, timeline *run.Timeline) (run.Outcome, error) {
 	failed := run.Outcome{ID: id, Verdict: "error"} // the error has the code
 	tmp, err := os.MkdirTemp("", "vexxy-"+id+"-")
 	if err != nil {
@@ -128,7 +133,7 @@ func observe(ctx context.Context, s Streams, cfg config.Config, id string, start
 	}
 	return run.Run(ctx, run.Plan{
 		ID: id, Version: Version(), Images: cfg.Images,
-		Settings: cfg.Settings(), Policy: cfg.Policy(), OutputDir: cfg.OutputDir, StartedAt: started,
+		Settings: cfg.Settings(), Policy: cfg.Policy(), Baseline: earlier, OutputDir: cfg.OutputDir, StartedAt: started,
 		Resolve: func(ctx context.Context, ref string) (source.Image, error) {
 			img, err := source.Resolve(ctx, ref, source.Options{
 				Platform: cfg.Platform, WantDigest: cfg.Digest, Daemon: daemon, TempDir: tmp,
@@ -140,6 +145,19 @@ func observe(ctx context.Context, s Streams, cfg config.Config, id string, start
 		},
 		Engine: engine, Parallel: engine.parallel, Timeline: timeline,
 	})
+}
+
+// openBaseline reads the earlier run that the inputs name, nil for none. One
+// that cannot be read does not end the run: everything is new to it.
+func openBaseline(cfg config.Config) (*baseline.Set, error) {
+	if cfg.Baseline == "" {
+		return nil, nil
+	}
+	set, err := baseline.Open(cfg.Baseline)
+	if err != nil {
+		set = baseline.UnusableSet(cfg.Baseline, err)
+	}
+	return &set, err
 }
 
 // undo takes back what the engine made. What cannot be taken back in time is

@@ -23,7 +23,7 @@ var packages = []row{
 	{"app", []string{anything}},
 
 	// The order of a run, and the adapters to the world.
-	{"run", []string{"consume", "fault", "gate", "journal", "judge", "record", "report", "sbom", "source", "vexdiff", "vexdoc"}},
+	{"run", []string{"baseline", "config", "consume", "fault", "gate", "journal", "judge", "record", "report", "report/gitlab", "report/sarif", "sbom", "source", "subject", "vexdiff", "vexdoc"}},
 	{"engine/kubescape", []string{"catalog", "cluster", "engine/kubescape/objects", "evidence", "exercise", "fault", "foreign", "inventory", "journal", "record", "sensor", "source", "subject", "window"}},
 	{"engine/kubescape/objects", []string{"evidence", "fault", "foreign", "inventory", "record"}},
 	{"engine/embedded", []string{"catalog", "evidence", "exercise", "fault", "inventory", "journal", "record", "sensor", "source", "subject", "window"}},
@@ -31,11 +31,15 @@ var packages = []row{
 
 	// Right of the record.
 	{"consume", []string{"foreign", "judge", "record", "subject"}},
-	{"report", []string{"evidence", "fault", "foreign", "gate", "inventory", "judge", "record", "subject", "vexdiff"}},
+	{"report/reporttest", []string{"baseline", "evidence", "fault", "gate", "inventory", "judge", "record", "report", "subject"}},
+	{"report/gitlab", []string{"baseline", "foreign", "inventory", "judge", "report"}},
+	{"report/sarif", []string{"baseline", "foreign", "inventory", "judge", "report"}},
+	{"report", []string{"baseline", "evidence", "fault", "foreign", "gate", "inventory", "judge", "record", "subject", "vexdiff"}},
 	{"vexdiff", []string{"evidence", "foreign", "inventory", "judge", "record"}},
 	{"vexdoc", []string{"foreign", "judge", "record", "subject"}},
 	{"config", []string{"fault", "gate", "inventory"}},
-	{"gate", []string{"evidence", "fault", "foreign", "inventory", "judge"}},
+	{"gate", []string{"baseline", "evidence", "fault", "foreign", "inventory", "judge"}},
+	{"baseline", []string{"fault", "foreign", "inventory", "judge", "subject"}},
 	{"judge", []string{"evidence", "foreign", "inventory", "record"}},
 	{"judge/judgetest", []string{"evidence", "inventory", "record", "subject"}},
 	{"sbom", []string{"record"}},
@@ -63,7 +67,7 @@ var packages = []row{
 // pure are the packages that compute and nothing else: the judgement and all
 // that it is made of. Neither they nor what they import reach the world.
 var pure = []string{
-	"evidence", "fault", "foreign", "gate", "inventory", "judge", "record", "report", "subject", "vexdiff", "vexdoc",
+	"baseline", "evidence", "fault", "foreign", "gate", "inventory", "judge", "record", "report", "report/gitlab", "report/sarif", "subject", "vexdiff", "vexdoc",
 }
 
 // world are the packages through which a program reaches what is outside of

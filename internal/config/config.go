@@ -64,6 +64,10 @@ type Config struct {
 	VulnerabilityDB string
 	MaxDBAge        time.Duration
 
+	// Baseline is the path of an earlier run's result, or empty. FailOn is "all",
+	// or "new" for a gate on what was not affected there already.
+	Baseline string
+	FailOn   string
 	// FailOnSeverity is a severity or "none", MaxAffected the limit as given,
 	// OnInconclusive "fail" or "warn". Policy makes the gate's policy of them.
 	FailOnSeverity string
@@ -71,6 +75,11 @@ type Config struct {
 	OnlyFixed      bool
 	OnInconclusive string
 	WarnOnly       bool
+
+	// Dockerfile is the file of the repository to which SARIF results are
+	// anchored; SARIFOpen takes in what is under investigation, as notes.
+	Dockerfile string
+	SARIFOpen  bool
 
 	// Deadline bounds the whole run.
 	Deadline time.Duration

@@ -94,6 +94,10 @@ var samples = map[string][4]string{
 	"test-timeout":               {"1s", "2s", "3s", "4s"},
 	"vulnerability-db":           {"a", "b", "c", "d"},
 	"max-db-age":                 {"1d", "2d", "36h", "9d"},
+	"dockerfile":                 {"a/Dockerfile", "b", "c", "d"},
+	"sarif-open":                 {"true", "false", "true", "false"},
+	"fail-on":                    {"new", "all", "new", "all"},
+	"baseline":                   {"a.json", "b.json", "c.json", "d.json"},
 	"fail-on-severity":           {"critical", "high", "medium", "none"},
 	"max-affected":               {"1", "2", "critical=0,high=3", "4"},
 	"only-fixed":                 {"true", "false", "true", "false"},
@@ -264,6 +268,7 @@ func TestInvalidValues(t *testing.T) {
 		{"http-probe", "/ok,ftp://workload/", "neither a path nor a URL"},
 		{"http-probe", ":99999/x", "neither a path"},
 		{"fail-on-severity", "hihg", "did you mean high?"},
+		{"fail-on", "news", "did you mean new?"},
 		{"max-affected", "critical=few", "critical=0,high=3"},
 		{"max-affected", "-1", "critical=0,high=3"},
 		{"on-inconclusive", "pass", "fail, warn"},
@@ -366,7 +371,7 @@ func TestDeadline(t *testing.T) {
 // TestSettingsAreWhole sees every input in the settings, the same each time,
 // and the policy come back from them.
 func TestSettingsAreWhole(t *testing.T) {
-	args := []string{"a", "--fail-on-severity=high", "--max-affected=critical=0,high=3", "--only-fixed", "--on-inconclusive=warn", "--warn-only"}
+	args := []string{"a", "--fail-on-severity=high", "--max-affected=critical=0,high=3", "--fail-on=new", "--only-fixed", "--on-inconclusive=warn", "--warn-only"}
 	c := must(t, "", nil, args...)
 	settings := c.Settings()
 	if !maps.Equal(settings, must(t, "", nil, args...).Settings()) {
@@ -380,7 +385,7 @@ func TestSettingsAreWhole(t *testing.T) {
 	want := gate.Policy{
 		FailOn: inventory.High, Max: gate.Unlimited,
 		MaxBySeverity: map[inventory.Severity]int{inventory.Critical: 0, inventory.High: 3},
-		OnlyFixed:     true, WarnOnInconclusive: true, WarnOnly: true,
+		OnlyNew:       true, OnlyFixed: true, WarnOnInconclusive: true, WarnOnly: true,
 	}
 	if !reflect.DeepEqual(c.Policy(), want) {
 		t.Errorf("the policy is %+v", c.Policy())
@@ -392,8 +397,14 @@ func TestSettingsAreWhole(t *testing.T) {
 	for _, name := range policyInputs {
 		less := maps.Clone(settings)
 		delete(less, name)
-		_, err := PolicyFromSettings(less)
-		refused(t, err, name+" is missing")
+		if slices.Contains(laterInputs[:], name) {
+			if got, err := PolicyFromSettings(less); err != nil || got.OnlyNew {
+				t.Errorf("without %s the policy is %+v, %v", name, got, err)
+			}
+		} else {
+			_, err := PolicyFromSettings(less)
+			refused(t, err, name+" is missing")
+		}
 		less[name] = "?"
 		_, err = PolicyFromSettings(less)
 		refused(t, err, name)

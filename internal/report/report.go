@@ -1,5 +1,6 @@
 // Package report tells people and programs what was decided: result.json,
-// summary.md and the table at the end of a run. All of it is a pure function
+// summary.md, the comment on a change, annotations and the table at the end of
+// a run. All of it is a pure function
 // of the record, the judgement and the decision, but for the one part of
 // result.json that says so. Foreign text reaches it only through the encoders
 // of internal/foreign.
@@ -13,6 +14,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/vexxy/action/internal/baseline"
 	"github.com/vexxy/action/internal/evidence"
 	"github.com/vexxy/action/internal/fault"
 	"github.com/vexxy/action/internal/gate"
@@ -29,6 +31,10 @@ type Image struct {
 	// Differences compare the judgement with Kubescape's own document; nil for
 	// an engine without one.
 	Differences *vexdiff.Comparison
+	// Change holds the judgement against the baseline; nil where there is none.
+	Change *baseline.Change
+	// Command is the `vexxy run` command that repeats the run, foreign text.
+	Command     string
 	Publication Publication
 }
 

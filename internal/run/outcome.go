@@ -14,6 +14,7 @@ import (
 	"github.com/vexxy/action/internal/fault"
 	"github.com/vexxy/action/internal/gate"
 	"github.com/vexxy/action/internal/report"
+	"github.com/vexxy/action/internal/sbom"
 )
 
 // Outcome is what became of a run.
@@ -65,13 +66,19 @@ func begin(p Plan, out *Outcome) error {
 	return nil
 }
 
+// documents are the names of all that a run writes into an image's folder.
+var documents = []string{
+	VEXFile, SummaryFile, ResultFile, CommentFile, SARIFFile, SARIFAllFile, GitLabFile,
+	sbom.SPDX, sbom.CycloneDX, sbom.RuntimeSPDX, sbom.RuntimeCycloneDX, "record",
+}
+
 // clearDir makes an output directory and takes an earlier run's documents out
 // of it.
 func clearDir(dir string) error {
 	if err := MakeDir(dir); err != nil {
 		return err
 	}
-	for _, name := range []string{VEXFile, SummaryFile, ResultFile, "sbom.spdx.json", "sbom.cdx.json", "sbom.runtime.spdx.json", "sbom.runtime.cdx.json", "record"} {
+	for _, name := range documents {
 		if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {
 			return fault.New(fault.Usage, "name another directory with --output-dir", "clearing output directory: %w", err)
 		}
@@ -163,6 +170,10 @@ func (o *ImageOutcome) writeFailure(p Plan) error {
 		return fmt.Errorf("writing result: %w", err)
 	}
 	if err := writeFile(filepath.Join(o.Dir, SummaryFile), report.FailureSummary(f)); err != nil {
+		return err
+	}
+	mark := report.NewMark(report.CommentKey(o.Requested, p.Settings), 0)
+	if err := writeFile(filepath.Join(o.Dir, CommentFile), report.FailureComment(f, report.CommentOptions{Mark: mark})); err != nil {
 		return err
 	}
 	return writeFile(filepath.Join(o.Dir, ResultFile), data)

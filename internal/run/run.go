@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/vexxy/action/internal/baseline"
 	"github.com/vexxy/action/internal/fault"
 	"github.com/vexxy/action/internal/gate"
 	"github.com/vexxy/action/internal/record"
@@ -34,8 +35,10 @@ type Plan struct {
 	Images  []string
 	// Settings are the effective inputs for the record, Policy what they say
 	// of the gate.
-	Settings  map[string]string
-	Policy    gate.Policy
+	Settings map[string]string
+	Policy   gate.Policy
+	// Baseline is what an earlier run said, nil where none was given.
+	Baseline  *baseline.Set
 	OutputDir string
 	StartedAt time.Time
 	Resolve   func(ctx context.Context, ref string) (source.Image, error)
@@ -109,6 +112,9 @@ func (p Plan) image(ctx context.Context, img source.Image, out *ImageOutcome) er
 		Schema: record.Schema, ID: p.ID, Version: p.Version,
 		StartedAt: p.StartedAt, FinishedAt: time.Now().UTC(),
 		Settings: p.Settings, Timings: p.Timeline.Timings(),
+	}
+	if err := p.keepBaseline(&rec); err != nil {
+		return err
 	}
 	done := p.step("judge and write documents", out.Requested)
 	err = p.write(ctx, &rec, out)

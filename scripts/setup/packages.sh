@@ -18,7 +18,7 @@ images=(mmdebstrap=mmdebstrap unshare=util-linux /usr/share/keyrings/debian-arch
 demo=("${images[@]}" curl=curl)
 test=("${demo[@]}" gcc=gcc /usr/include/stdio.h=libc6-dev /usr/include/asm/errno.h=gcc-multilib musl-gcc=musl-tools
     rpm=rpm rpmbuild=rpm npm=npm clang=clang llvm-strip=llvm /usr/include/bpf/bpf_helpers.h=libbpf-dev
-    shellcheck=shellcheck strace=strace)
+    shellcheck=shellcheck strace=strace cmark-gfm=cmark-gfm)
 bench=("${test[@]}" xz=xz-utils)
 }
 
