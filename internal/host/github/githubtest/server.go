@@ -55,7 +55,8 @@ type Server struct {
 	URL string
 	// Viewer is who the token belongs to.
 	Viewer string
-	// Files are the contents of commits, by "COMMIT:PATH".
+	// Files are the contents of commits, by "COMMIT:PATH". There is a commit
+	// where it has a file, be it of no name.
 	Files map[string]string
 	// Pulls are the pull requests that there are.
 	Pulls []int
@@ -189,6 +190,14 @@ func (s *Server) answer(r *http.Request, parts []string) (int, any) {
 		return http.StatusOK, map[string]any{"data": map[string]any{"viewer": map[string]string{"login": s.Viewer}}}
 	}
 	if len(parts) < 5 || strings.Join(parts[:3], "/") != "repos/octo/app" {
+		return http.StatusNotFound, missing
+	}
+	if parts[3] == "git" && len(parts) == 6 && parts[4] == "commits" {
+		for name := range s.Files {
+			if strings.HasPrefix(name, parts[5]+":") {
+				return http.StatusOK, map[string]string{"sha": parts[5]}
+			}
+		}
 		return http.StatusNotFound, missing
 	}
 	if parts[3] == "contents" {
