@@ -9,6 +9,7 @@
 package github
 
 import (
+	"bytes"
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
@@ -97,27 +98,16 @@ func (h *Host) Foreign(write func(io.Writer)) {
 // foreign is Foreign with the lock held. The token is new each time: an old one
 // stands in the log, where it can be read.
 func (h *Host) foreign(write func(io.Writer)) {
+	var b bytes.Buffer
+	write(&b)
+	if b.Len() == 0 {
+		return
+	}
+	if b.Bytes()[b.Len()-1] != '\n' {
+		b.WriteByte('\n')
+	}
 	token := token()
-	fmt.Fprintf(h.out, "::stop-commands::%s\n", token)
-	w := &lineEnd{w: h.out, ended: true}
-	write(w)
-	if !w.ended {
-		fmt.Fprintln(h.out)
-	}
-	fmt.Fprintf(h.out, "::%s::\n", token)
-}
-
-// lineEnd knows whether what was written ends a line.
-type lineEnd struct {
-	w     io.Writer
-	ended bool
-}
-
-func (l *lineEnd) Write(p []byte) (int, error) {
-	if len(p) > 0 {
-		l.ended = p[len(p)-1] == '\n'
-	}
-	return l.w.Write(p)
+	fmt.Fprintf(h.out, "::stop-commands::%s\n%s::%s::\n", token, b.Bytes(), token)
 }
 
 // token is a name that nobody can guess, for delimiters and stop-commands.
