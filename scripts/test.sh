@@ -62,6 +62,7 @@ module_tests() {
         (cd "$m" && go test -vet=off -timeout 10m ./...) || return 1
     done
 }
+shim_tests() { node --test scripts/action/test/*.test.js; }
 e2e_tests() { go test -vet=off -timeout 40m -v ./internal/e2e/... | grep -vE '^=== (RUN|PAUSE|CONT)'; }
 
 setup_steps() {
@@ -81,6 +82,7 @@ lint_steps() {
 unit_steps() {
     step 'unit and integration tests' unit_tests
     step "scripts' tests" module_tests
+    step 'action shim' shim_tests
 }
 e2e_steps() {
     step build make -s build || finish

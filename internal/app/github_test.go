@@ -8,8 +8,11 @@ import (
 	"strings"
 	"testing"
 
+	"go.yaml.in/yaml/v3"
+
 	"github.com/vexxy/action/internal/config"
 	"github.com/vexxy/action/internal/fault"
+	"github.com/vexxy/action/internal/host/github"
 	"github.com/vexxy/action/internal/host/github/githubtest"
 	"github.com/vexxy/action/internal/record"
 	"github.com/vexxy/action/internal/run"
@@ -346,5 +349,28 @@ func TestRepository(t *testing.T) {
 		if got := repository(ref); got != want {
 			t.Errorf("%q is of %q, want %q", ref, got, want)
 		}
+	}
+}
+
+// Every output stands in action.yml, and nothing else does.
+func TestOutputsAreThoseOfTheAction(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(sourceDir, "..", "..", "action.yml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var meta struct {
+		Outputs map[string]struct{ Description string }
+	}
+	if err := yaml.Unmarshal(text, &meta); err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range append(outputs(ending{}), github.Output{Name: "comment-url"}) {
+		if meta.Outputs[o.Name].Description == "" {
+			t.Errorf("action.yml has no output %s", o.Name)
+		}
+		delete(meta.Outputs, o.Name)
+	}
+	for name := range meta.Outputs {
+		t.Errorf("action.yml has the output %s, which is never written", name)
 	}
 }
