@@ -42,6 +42,8 @@ modules() { git ls-files 'scripts/demodb/go.mod' 'scripts/images/go/*/go.mod' | 
 scripts_of_shell() { git ls-files -z | xargs -0 grep -lE -m1 '^#!/bin/(ba)?sh' -- | sort; }
 
 build_tools() { (cd scripts/tools && go build -o "$tools/" tool); }
+# What runs the action as GitHub does.
+build_act() { (cd scripts/act && go build -o "$tools/" tool); }
 check_format() {
     local out
     out=$(git ls-files '*.go' | xargs gofmt -l) || return 1
@@ -88,6 +90,7 @@ e2e_steps() {
     step build make -s build || finish
     step database make -s db || finish
     step images make -s images || finish
+    step act build_act || finish
     step 'end-to-end tests' e2e_tests
 }
 
