@@ -210,7 +210,13 @@ func (g *gitHub) comment(ctx context.Context, end ending) string {
 		g.try(file, os.WriteFile(file, c.Body(github.MaxComment), 0o644))
 		return ""
 	}
-	api, err := github.NewAPI(g.getenv, end.cfg.Publication.GitHubToken.Reveal())
+	token := end.cfg.Publication.GitHubToken.Reveal()
+	if token == "" { // a program in a workflow, which may not want one
+		g.Annotate(github.Notice, "vexxy: no comment", "there is no token for it: pass ${{ github.token }} as github-token\n"+file+" has the text")
+		g.try(file, os.WriteFile(file, c.Body(github.MaxComment), 0o644))
+		return ""
+	}
+	api, err := github.NewAPI(g.getenv, token)
 	var posted github.Posted
 	if err == nil {
 		posted, err = api.Post(ctx, g.event.Owner, g.event.Repo, g.event.Pull.Number, c)
@@ -233,7 +239,9 @@ func commentOf(end ending, getenv func(string) string, body github.Body) github.
 	}
 	key = append(append(append(key, "command"), end.cfg.Command...), "args")
 	key = append(append(key, end.cfg.Args...), end.cfg.Cluster.HelmChart)
-	c.Key = github.Digest(append(key, end.cfg.Cluster.Manifests...)...)
+	key = append(key, end.cfg.Cluster.Manifests...)
+	c.Key = github.Digest(key...)
+	c.Own = github.Digest(append(append(key, "references"), end.cfg.Images...)...)
 	state := []string{string(verdict(end))}
 	for _, image := range end.out.Images {
 		j := image.Image.Judgement

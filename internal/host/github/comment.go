@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -31,12 +32,15 @@ const MaxComment = 65536
 
 // Comment is what a run has to say on its pull request.
 type Comment struct {
-	// Key names the comment among all of the tool's on one pull request; Order
-	// is how new the run is. State is equal for results that say the same. Key
-	// and State are made by Digest.
-	Key, State string
-	Order      Order
-	When       When
+	// Key names the comment among all of the tool's on one pull request, Own
+	// does so more narrowly: it is used where another job of the same run has
+	// taken Key, such as the legs of a matrix that call one reusable workflow.
+	// Empty, it is not used. State is equal for results that say the same. All
+	// three are made by Digest.
+	Key, Own, State string
+	// Order is how new the run is.
+	Order Order
+	When  When
 	// Affected says that something is.
 	Affected bool
 	Body     Body
@@ -68,7 +72,7 @@ func (a *API) Post(ctx context.Context, owner, repo string, pull int, c Comment)
 	ctx, cancel := context.WithTimeoutCause(ctx, a.budget, fmt.Errorf("not done after %s", a.budget))
 	defer cancel()
 	p := &poster{
-		api: a, owner: owner, repo: repo, pull: pull, comment: c, login: a.login(ctx), limit: MaxComment,
+		api: a, owner: owner, repo: repo, pull: pull, comment: c, keys: []string{c.Own, c.Key}, login: a.login(ctx), limit: MaxComment,
 		patience: patience{until: time.Now().Add(a.budget), next: a.backoff},
 	}
 	for range maxRounds {
@@ -104,7 +108,8 @@ type poster struct {
 	limit       int
 	patience    patience
 
-	mine    int64 // the comment that this run has begun
+	keys    []string // those of the comment, the narrowest first
+	mine    int64    // the comment that this run has begun
 	did     string
 	settled bool
 }
@@ -131,6 +136,13 @@ func (p *poster) round(ctx context.Context) (posted Posted, done bool, f failure
 	}
 	order := found.mark.order.Compare(p.comment.Order)
 	switch {
+	case p.taken(found):
+		p.keys = p.keys[:1] // and look again
+		if p.mine != 0 && p.mine != found.id {
+			return Posted{}, false, p.drop(ctx)
+		}
+		p.mine = 0
+		return Posted{}, false, f
 	case order < 0:
 		return Posted{}, false, p.update(ctx, found)
 	case p.mine != 0 && found.id != p.mine: // another was quicker
@@ -148,9 +160,18 @@ func (p *poster) round(ctx context.Context) (posted Posted, done bool, f failure
 	return Posted{}, false, f
 }
 
-// find gives the oldest comment of the key, nil when there is none.
+// taken reports whether another job of the very same run has the comment, so
+// that ours is to be one of its own.
+func (p *poster) taken(found *sighting) bool {
+	o := found.mark.order
+	return found.mark.key != p.comment.Own && p.comment.Own != "" && o != p.comment.Order && o.sameRun(p.comment.Order)
+}
+
+// find gives the oldest comment of the narrowest key that has one; nil when none
+// has.
 func (p *poster) find(ctx context.Context) (*sighting, failure) {
 	const maxPages = 50
+	var found *sighting
 	o := &gh.IssueListCommentsOptions{ListOptions: gh.ListOptions{PerPage: 100, Page: 1}}
 	for ; o.Page <= maxPages; o.Page++ {
 		one, cancel := p.api.once(ctx)
@@ -160,16 +181,20 @@ func (p *poster) find(ctx context.Context) (*sighting, failure) {
 			return nil, fail(err)
 		}
 		for _, c := range list {
-			if s := p.ours(c); s != nil {
+			s := p.ours(c)
+			if s != nil && s.mark.key == p.keys[0] {
 				return s, failure{kind: answered}
+			}
+			if found == nil {
+				found = s
 			}
 		}
 		if len(list) < o.PerPage {
 			break
 		}
 	}
-	if p.mine == 0 {
-		return nil, failure{kind: answered}
+	if found != nil || p.mine == 0 {
+		return found, failure{kind: answered}
 	}
 	// A list may lag behind. What we have begun ourselves is there, unless
 	// somebody has deleted it.
@@ -186,20 +211,20 @@ func (p *poster) find(ctx context.Context) (*sighting, failure) {
 	return p.ours(c), failure{kind: answered}
 }
 
-// ours reads a comment if it is of our key and by whom our token belongs to.
+// ours reads a comment if it is of one of our keys and by whom our token belongs to.
 func (p *poster) ours(c *gh.IssueComment) *sighting {
 	if c.GetUser().GetLogin() != p.login {
 		return nil
 	}
 	m, rest, ok := readMark(c.GetBody())
-	if !ok || m.key != p.comment.Key {
+	if !ok || !slices.Contains(p.keys, m.key) {
 		return nil
 	}
 	return &sighting{id: c.GetID(), url: address(c.GetHTMLURL()), mark: m, rest: rest}
 }
 
 func (p *poster) begin(ctx context.Context) failure {
-	body := p.text()
+	body := p.text(p.keys[len(p.keys)-1])
 	ctx, cancel := p.api.once(ctx)
 	defer cancel()
 	c, _, err := p.api.client.Issues.CreateComment(ctx, p.owner, p.repo, p.pull, &gh.IssueComment{Body: &body})
@@ -211,9 +236,9 @@ func (p *poster) begin(ctx context.Context) failure {
 }
 
 func (p *poster) update(ctx context.Context, found *sighting) failure {
-	body, did := p.text(), "updated"
+	body, did := p.text(found.mark.key), "updated"
 	if p.comment.When == OnChange && found.mark.state == p.comment.State {
-		body, did = p.head()+found.rest, "kept"
+		body, did = p.head(found.mark.key)+found.rest, "kept"
 	}
 	ctx, cancel := p.api.once(ctx)
 	defer cancel()
@@ -237,12 +262,12 @@ func (p *poster) drop(ctx context.Context) failure {
 	return failure{kind: answered}
 }
 
-func (p *poster) head() string {
-	return mark{p.comment.Key, p.comment.Order, p.comment.State}.String()
+func (p *poster) head(key string) string {
+	return mark{key, p.comment.Order, p.comment.State}.String()
 }
 
-func (p *poster) text() string {
-	head := p.head()
+func (p *poster) text(key string) string {
+	head := p.head(key)
 	left := p.limit - len(head)
 	return head + strings.ToValidUTF8(string(Cut(p.comment.Body(left), left)), "\ufffd")
 }

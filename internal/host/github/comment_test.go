@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -212,6 +213,53 @@ func TestMatrixLegs(t *testing.T) {
 			t.Errorf("leg %d is not at run 2: %v", leg, got)
 		}
 	}
+}
+
+// Jobs of one run that cannot be told apart, as the legs that call one reusable
+// workflow, have a comment each all the same, and the same one in later runs.
+func TestJobsOfOneRun(t *testing.T) {
+	s, a := server(t)
+	s.Latency = 2 * time.Millisecond
+	a.settle = 50 * time.Millisecond
+	ids := map[string]int64{}
+	for run := range int64(4) {
+		var all sync.WaitGroup
+		for leg := range 4 {
+			all.Go(func() {
+				c := said(run, fmt.Sprintf("tag %d of run %d", leg, run))
+				c.Own, c.Order.Started = Digest("key", fmt.Sprint(leg)), int64(leg)
+				own := client(t, s, githubtest.Token)
+				own.settle = a.settle
+				if _, err := own.Post(t.Context(), "octo", "app", 7, c); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		if len(s.Comments()) != 4 {
+			t.Fatalf("run %d: %+v", run, s.Comments())
+		}
+		for leg := range 4 {
+			want := fmt.Sprintf("tag %d of run %d", leg, run)
+			i := slices.IndexFunc(s.Comments(), func(c githubtest.Comment) bool { return strings.HasSuffix(c.Body, want) })
+			if i < 0 {
+				t.Fatalf("nothing says %q: %+v", want, s.Comments())
+			}
+			who := fmt.Sprint(leg)
+			if before, ok := ids[who]; ok && before != s.Comments()[i].ID {
+				t.Errorf("run %d: leg %d has moved to another comment", run, leg)
+			}
+			ids[who] = s.Comments()[i].ID
+		}
+	}
+	// One leg alone, with another tag each time, keeps its comment.
+	alone, b := server(t)
+	for run := range int64(3) {
+		c := said(run, fmt.Sprint("run ", run))
+		c.Own = Digest("key", fmt.Sprint(run))
+		post(t, b, c)
+	}
+	shows(t, alone, "run 2")
 }
 
 // 16 runs at a time leave one comment, the newest run's, with a comment there

@@ -32,6 +32,9 @@ func (o Order) Compare(p Order) int {
 	return cmp.Or(cmp.Compare(o.Run, p.Run), cmp.Compare(o.Attempt, p.Attempt), cmp.Compare(o.Started, p.Started))
 }
 
+// sameRun reports whether both are of one attempt of one run.
+func (o Order) sameRun(p Order) bool { return o.Run == p.Run && o.Attempt == p.Attempt }
+
 var markLine = regexp.MustCompile(`^<!-- vexxy:comment key=([0-9a-f]{32}) order=([0-9]{1,19})\.([0-9]{1,19})\.([0-9]{1,19}) state=([0-9a-f]{32}) -->\r?\n`)
 
 func (m mark) String() string {

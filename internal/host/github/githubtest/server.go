@@ -4,8 +4,10 @@
 package githubtest
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -48,6 +50,10 @@ type Fault struct {
 	Done bool
 	// Hang holds the answer back for so long; the caller is likely gone then.
 	Hang time.Duration
+	// Drop ends the connection instead of an answer.
+	Drop bool
+	// Endless adds to the body for as long as anybody reads.
+	Endless bool
 }
 
 // Server is the API of the repository octo/app.
@@ -129,6 +135,9 @@ func (s *Server) Requests(method string) []Request {
 
 // ServeHTTP answers a request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	// Only then is it noticed when the caller leaves.
+	body, _ := io.ReadAll(io.LimitReader(r.Body, 1<<20))
+	r.Body = io.NopCloser(bytes.NewReader(body))
 	time.Sleep(s.Latency / 2)
 	status, answer := s.guard(r)
 	for name, value := range status.Header {
@@ -141,12 +150,20 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	time.Sleep(s.Latency / 2)
+	if status.Drop {
+		panic(http.ErrAbortHandler)
+	}
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.WriteHeader(status.Status)
 	if answer != nil {
 		_ = json.NewEncoder(w).Encode(answer)
 	} else if status.Body != "" {
 		_, _ = w.Write([]byte(status.Body))
+	}
+	for filler := []byte(strings.Repeat(" ", 1<<20)); status.Endless; {
+		if _, err := w.Write(filler); err != nil {
+			break
+		}
 	}
 }
 
@@ -182,9 +199,7 @@ func message(text string) map[string]string { return map[string]string{"message"
 // answer does what a request asks for.
 func (s *Server) answer(r *http.Request, parts []string) (int, any) {
 	var in struct{ Body, Query string }
-	if r.Body != nil {
-		_ = json.NewDecoder(r.Body).Decode(&in)
-	}
+	_ = json.NewDecoder(r.Body).Decode(&in)
 	missing := message("Not Found")
 	if len(parts) == 1 && parts[0] == "graphql" {
 		return http.StatusOK, map[string]any{"data": map[string]any{"viewer": map[string]string{"login": s.Viewer}}}
