@@ -247,6 +247,26 @@ func TestOutputs(t *testing.T) {
 	}
 }
 
+func FuzzOutputs(f *testing.F) {
+	for _, hostile := range foreigntest.Corpus() {
+		f.Add(hostile[:min(len(hostile), 4096)])
+	}
+	f.Fuzz(func(t *testing.T, value string) {
+		path := filepath.Join(t.TempDir(), "output")
+		h := New(io.Discard, env(map[string]string{"GITHUB_OUTPUT": path}))
+		defer h.Close()
+		if err := h.SetOutputs([]Output{{"a", value}, {"verdict", "fail"}}); err != nil {
+			if strings.ContainsRune(value, 0) || len(value) > maxOutput {
+				return
+			}
+			t.Fatal(err)
+		}
+		if got := outputs(t, path); got["a"] != value || got["verdict"] != "fail" || len(got) != 2 {
+			t.Errorf("%q gives %q", value, got)
+		}
+	})
+}
+
 // Without the runner's files, or where they cannot be written, there is an
 // error and never a panic.
 func TestMissingFiles(t *testing.T) {
