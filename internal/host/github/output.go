@@ -13,7 +13,7 @@ import (
 type Output struct{ Name, Value string }
 
 // maxOutput bounds one output; GitHub takes 1 MB for all of a job.
-const maxOutput = 64 << 10
+const maxOutput = 512 << 10
 
 var outputName = regexp.MustCompile(`^[a-z][a-z0-9-]*$`)
 
