@@ -12,6 +12,7 @@ require (
 	github.com/cilium/ebpf v0.22.0
 	github.com/containerd/errdefs v1.0.0
 	github.com/google/go-containerregistry v0.21.2
+	github.com/google/go-github/v60 v60.0.0
 	github.com/klauspost/compress v1.18.4
 	github.com/kubescape/storage v0.0.290
 	github.com/moby/moby/api v1.54.0
@@ -19,6 +20,7 @@ require (
 	github.com/openvex/go-vex v0.2.9
 	github.com/package-url/packageurl-go v0.1.7
 	github.com/santhosh-tekuri/jsonschema/v6 v6.0.2
+	github.com/sethvargo/go-githubactions v1.3.2
 	github.com/spdx/tools-golang v0.5.7
 	github.com/spf13/afero v1.15.0
 	go.yaml.in/yaml/v3 v3.0.5
@@ -30,7 +32,10 @@ require (
 	sigs.k8s.io/kind v0.33.0
 )
 
-require github.com/deckarep/golang-set/v2 v2.7.0 // indirect
+require (
+	github.com/deckarep/golang-set/v2 v2.7.0 // indirect
+	github.com/google/go-querystring v1.1.0 // indirect
+)
 
 require (
 	al.essio.dev/pkg/shellescape v1.5.1 // indirect

@@ -11,16 +11,12 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/term"
-
 	"github.com/vexxy/action/internal/baseline"
 	"github.com/vexxy/action/internal/catalog"
 	"github.com/vexxy/action/internal/config"
 	"github.com/vexxy/action/internal/engine/embedded"
 	"github.com/vexxy/action/internal/fault"
-	"github.com/vexxy/action/internal/host/local"
 	"github.com/vexxy/action/internal/journal"
-	"github.com/vexxy/action/internal/report"
 	"github.com/vexxy/action/internal/run"
 	"github.com/vexxy/action/internal/source"
 )
@@ -40,14 +36,34 @@ const (
 )
 
 // noInputs are variables that look like inputs and are none.
-var noInputs = []string{journal.StateVariable, "VEXXY_CONTAINER", "VEXXY_NAMESPACE", "VEXXY_POD"}
+var noInputs = []string{
+	journal.StateVariable, "VEXXY_CONTAINER", "VEXXY_NAMESPACE", "VEXXY_POD",
+	"INPUT_BINARY", "INPUT_MATRIX", // of the action itself
+}
 
 // runCommand is `vexxy run`.
 func runCommand(ctx context.Context, s Streams, args []string) (fault.Code, error) {
-	cfg, err := config.Load(args, s.Environ, os.ReadFile, config.Options{Ignore: noInputs})
-	if err != nil {
-		return fault.Usage, err
+	h, err := newHost(s)
+	defer h.Close()
+	end := ending{err: err}
+	if err == nil {
+		end.code, end.err = perform(ctx, s, args, h, &end)
 	}
+	if end.err != nil {
+		end.code = fault.Worst(end.code, fault.CodeOf(ctx, end.err))
+	}
+	h.publish(ctx, end)
+	return end.code, end.err
+}
+
+// perform is all of a run but its publication. It fills in what end has of
+// inputs and outcome as they come to be known.
+func perform(ctx context.Context, s Streams, args []string, h host, end *ending) (fault.Code, error) {
+	cfg, err := config.Load(args, s.Environ, h.readFile, config.Options{Ignore: noInputs})
+	if err != nil {
+		return fault.Pass, err // the error has the code
+	}
+	end.cfg, s.Environ = cfg, h.loaded(cfg)
 	ctx, cancel := context.WithTimeoutCause(ctx, cfg.Deadline, fault.ErrDeadline)
 	defer cancel()
 
@@ -55,6 +71,7 @@ func runCommand(ctx context.Context, s Streams, args []string) (fault.Code, erro
 	if err != nil {
 		return fault.Internal, err
 	}
+	end.out = run.Outcome{ID: id}
 	started := time.Now().UTC()
 	earlier, unread := openBaseline(cfg) // which may lie in the output directory
 	if err := run.MakeDir(cfg.OutputDir); err != nil {
@@ -68,23 +85,19 @@ func runCommand(ctx context.Context, s Streams, args []string) (fault.Code, erro
 	if err != nil {
 		return fault.Infra, err
 	}
-	progress := local.ForFile(s.Err, lookup(s.Environ))
-	timeline := run.NewTimeline(progress, j, stepsARun+stepsAnImage*len(cfg.Images))
+	timeline := run.NewTimeline(h, j, stepsARun+stepsAnImage*len(cfg.Images))
 	if unread != nil {
 		timeline.Note("everything counts as new: " + unread.Error())
 	}
-	out, err := observe(ctx, s, cfg, earlier, id, started, j, timeline)
-	progress.Close()
-	if cerr := j.Close(string(out.Verdict)); cerr != nil && err == nil {
+	end.out, err = observe(ctx, s, cfg, earlier, id, started, j, timeline)
+	h.Close()
+	if cerr := j.Close(string(end.out.Verdict)); cerr != nil && err == nil {
 		err = fault.New(fault.Infra, "", "closing the journal: %w", cerr)
 	}
-	show(s, out)
-	for _, image := range out.Images {
-		if image.Err != nil {
-			local.PrintError(s.Err, image.Err)
-		}
+	if err != nil { // while the context knows the deadline
+		return fault.Worst(end.out.Code, fault.CodeOf(ctx, err)), err
 	}
-	return out.Code, err
+	return end.out.Code, nil
 }
 
 // observe runs the plan and takes back all that it made, whatever happened.
@@ -236,20 +249,4 @@ func lookup(environ []string) func(string) string {
 		})
 		return env[name]
 	}
-}
-
-// show prints the end of a run: the table, and where the files are.
-func show(s Streams, out run.Outcome) {
-	if len(out.Images) == 0 {
-		return
-	}
-	if len(out.Images) == 1 && out.Images[0].Err != nil {
-		return // the error says it all
-	}
-	terminal := term.IsTerminal(int(s.Out.Fd()))
-	width := 0
-	if terminal {
-		width, _, _ = term.GetSize(int(s.Out.Fd()))
-	}
-	report.Table(s.Out, out.Shown(), report.TableOptions{Width: width, Colour: terminal && lookup(s.Environ)("NO_COLOR") == ""})
 }

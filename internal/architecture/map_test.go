@@ -27,6 +27,8 @@ var packages = []row{
 	{"engine/kubescape", []string{"catalog", "cluster", "engine/kubescape/objects", "evidence", "exercise", "fault", "foreign", "inventory", "journal", "record", "sensor", "source", "subject", "window"}},
 	{"engine/kubescape/objects", []string{"evidence", "fault", "foreign", "inventory", "record"}},
 	{"engine/embedded", []string{"catalog", "evidence", "exercise", "fault", "inventory", "journal", "record", "sensor", "source", "subject", "window"}},
+	{"host/github", []string{"fault", "foreign"}},
+	{"host/github/githubtest", nil},
 	{"host/local", []string{"fault", "foreign"}},
 
 	// Right of the record.
@@ -93,6 +95,7 @@ var owned = []struct {
 	{"sensor", []string{"engine/", "window", "app"}},
 	{"cluster", []string{"engine/", "app"}},
 	{"github.com/sethvargo/go-githubactions", []string{"host/github"}},
+	{"github.com/google/go-github", []string{"host/github"}},
 	{"sigs.k8s.io/kind", []string{"cluster"}},
 	{"helm.sh/helm", []string{"engine/kubescape"}},
 	{"github.com/cilium/ebpf", []string{"sensor"}},

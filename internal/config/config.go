@@ -20,7 +20,8 @@ type Config struct {
 	// Engine is one of the Engine constants.
 	Engine string
 	// Cluster is for the engine kubescape.
-	Cluster Cluster
+	Cluster     Cluster
+	Publication Publication
 	// OutputDir is the folder for the results.
 	OutputDir string
 
@@ -132,6 +133,9 @@ func (c Config) Secrets() []Secret {
 		if v.Value.Reveal() != "" {
 			secrets = append(secrets, v.Value)
 		}
+	}
+	if c.Publication.GitHubToken.Reveal() != "" {
+		secrets = append(secrets, c.Publication.GitHubToken)
 	}
 	return secrets
 }

@@ -103,6 +103,8 @@ var samples = map[string][4]string{
 	"only-fixed":                 {"true", "false", "true", "false"},
 	"on-inconclusive":            {"warn", "fail", "warn", "fail"},
 	"warn-only":                  {"true", "false", "true", "false"},
+	"comment":                    {"on-change", "on-affected", "never", "always"},
+	"github-token":               {"REDACTED", "REDACTED", "REDACTED", ""},
 	"output-dir":                 {"a", "b", "c", "d"},
 	"kubeconfig":                 {"a", "b", "c", "d"},
 	"context":                    {"a", "b", "c", "d"},
@@ -166,6 +168,9 @@ func TestPrecedence(t *testing.T) {
 				image = []string{"some:image"}
 			}
 			file := fmt.Sprintf("%s: %q\n", in.Name, given[3])
+			if in.NoFile {
+				file = ""
+			}
 			own := append(companions(in), in.Variable()+"="+given[2])
 			github := append(own, "INPUT_"+strings.ToUpper(in.Name)+"="+given[1], "GITHUB_ACTIONS=true")
 			flag := append([]string{"--" + in.Name + "=" + given[0]}, image...)
@@ -201,6 +206,9 @@ func TestPrecedence(t *testing.T) {
 				if got := c.Settings()[in.Name]; got != want {
 					t.Errorf("by default it is %q, want %q", got, want)
 				}
+			}
+			if in.NoFile {
+				steps = steps[1:]
 			}
 			for _, s := range steps {
 				c := must(t, s.file, s.environ, s.args...)
