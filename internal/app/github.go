@@ -29,22 +29,24 @@ type gitHub struct {
 	s      Streams
 	getenv func(string) string
 	event  github.Event
+	failed error        // why the event could not be read
 	base   *github.Base // of a pull request
 	begun  time.Time
 }
 
-// newGitHub makes the host; it is one even with an error.
-func newGitHub(s Streams, getenv func(string) string) (host, error) {
+func newGitHub(s Streams, getenv func(string) string) *gitHub {
 	g := &gitHub{Host: github.New(s.Out, getenv), s: s, getenv: getenv, begun: time.Now()}
 	var err error
 	if g.event, err = github.ReadEvent(getenv); err != nil {
-		return g, fault.New(fault.Infra, "run it in a job whose GITHUB_EVENT_PATH is GitHub's own", "%w", err)
+		g.failed = fault.New(fault.Infra, "run it in a job whose GITHUB_EVENT_PATH is GitHub's own", "%w", err)
 	}
 	if g.event.Pull != nil {
 		g.base = github.NewBase(g.event, getenv("GITHUB_WORKSPACE"), func() (*github.API, error) { return github.NewAPI(getenv, g.token()) })
 	}
-	return g, nil
+	return g
 }
+
+func (g *gitHub) usable() error { return g.failed }
 
 // token is the one to ask for the configuration with, before the inputs are
 // known.

@@ -96,8 +96,8 @@ func (j *job) run(t *testing.T) ending {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h, err := newHost(j.streams(t))
-	if err != nil {
+	h := newHost(j.streams(t))
+	if err := h.usable(); err != nil {
 		t.Fatal(err)
 	}
 	defer h.Close()
@@ -311,12 +311,24 @@ func TestBadInputHasOutputs(t *testing.T) {
 	}
 }
 
+// To ask for help is no run: nothing is published.
+func TestHelpPublishesNothing(t *testing.T) {
+	j := newJob(t, "push", "", "")
+	code := Main([]string{"run", "--help"}, j.streams(t))
+	if log := j.read(t, j.log); code != 0 || strings.Contains(log, "::error") || !strings.Contains(log, "--github-token") {
+		t.Errorf("code %d, log:\n%s", code, log)
+	}
+	if _, err := os.Stat(j.output); err == nil {
+		t.Error("there are outputs")
+	}
+}
+
 // What runs beside the program gets neither secrets nor a way to command the
 // runner.
 func TestEnvironmentOfOthers(t *testing.T) {
 	j := newJob(t, "push", "", "", "INPUT_ENV=PASSWORD=hunter2222", "VEXXY_GITHUB_TOKEN=x", "GITHUB_ENV=/x", "GITHUB_PATH=/x", "HOME=/root")
-	h, err := newHost(j.streams(t))
-	if err != nil {
+	h := newHost(j.streams(t))
+	if err := h.usable(); err != nil {
 		t.Fatal(err)
 	}
 	defer h.Close()

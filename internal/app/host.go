@@ -20,6 +20,8 @@ type host interface {
 	run.Progress
 	// Close ends the display of steps.
 	Close()
+	// usable says why no run can be made here, if so.
+	usable() error
 	// readFile reads the configuration file.
 	readFile(path string) ([]byte, error)
 	// loaded is told the inputs, and gives the environment of what runs beside
@@ -40,11 +42,11 @@ type ending struct {
 }
 
 // newHost gives the host that the environment is of.
-func newHost(s Streams) (host, error) {
+func newHost(s Streams) host {
 	if getenv := lookup(s.Environ); github.Here(getenv) {
 		return newGitHub(s, getenv)
 	}
-	return &terminal{local.ForFile(s.Err, lookup(s.Environ)), s}, nil
+	return &terminal{local.ForFile(s.Err, lookup(s.Environ)), s}
 }
 
 // terminal is the host of a person, or of a log that nobody knows more about.
@@ -52,6 +54,8 @@ type terminal struct {
 	*local.Progress
 	s Streams
 }
+
+func (t *terminal) usable() error { return nil }
 
 func (t *terminal) readFile(path string) ([]byte, error) { return os.ReadFile(path) }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -43,11 +44,12 @@ var noInputs = []string{
 
 // runCommand is `vexxy run`.
 func runCommand(ctx context.Context, s Streams, args []string) (fault.Code, error) {
-	h, err := newHost(s)
+	h := newHost(s)
 	defer h.Close()
-	end := ending{err: err}
-	if err == nil {
-		end.code, end.err = perform(ctx, s, args, h, &end)
+	var end ending
+	end.code, end.err = perform(ctx, s, args, h, &end)
+	if errors.Is(end.err, config.ErrHelp) {
+		return fault.Pass, end.err
 	}
 	if end.err != nil {
 		end.code = fault.Worst(end.code, fault.CodeOf(ctx, end.err))
@@ -59,9 +61,12 @@ func runCommand(ctx context.Context, s Streams, args []string) (fault.Code, erro
 // perform is all of a run but its publication. It fills in what end has of
 // inputs and outcome as they come to be known.
 func perform(ctx context.Context, s Streams, args []string, h host, end *ending) (fault.Code, error) {
+	if err := h.usable(); err != nil {
+		return fault.Pass, err // the error has the code
+	}
 	cfg, err := config.Load(args, s.Environ, h.readFile, config.Options{Ignore: noInputs})
 	if err != nil {
-		return fault.Pass, err // the error has the code
+		return fault.Pass, err
 	}
 	end.cfg, s.Environ = cfg, h.loaded(cfg)
 	ctx, cancel := context.WithTimeoutCause(ctx, cfg.Deadline, fault.ErrDeadline)
