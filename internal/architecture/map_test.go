@@ -24,6 +24,7 @@ var packages = []row{
 
 	// The order of a run, and the adapters to the world.
 	{"run", []string{"consume", "fault", "gate", "journal", "judge", "record", "report", "sbom", "source", "vexdiff", "vexdoc"}},
+	{"attest", []string{"config", "evidence", "fault", "foreign", "judge", "record", "source", "subject"}},
 	{"engine/kubescape", []string{"catalog", "cluster", "engine/kubescape/objects", "evidence", "exercise", "fault", "foreign", "inventory", "journal", "record", "sensor", "source", "subject", "window"}},
 	{"engine/kubescape/objects", []string{"evidence", "fault", "foreign", "inventory", "record"}},
 	{"engine/embedded", []string{"catalog", "evidence", "exercise", "fault", "inventory", "journal", "record", "sensor", "source", "subject", "window"}},
