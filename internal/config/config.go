@@ -72,6 +72,9 @@ type Config struct {
 	OnInconclusive string
 	WarnOnly       bool
 
+	// Attest says what is signed and attached to the image.
+	Attest Attest
+
 	// Deadline bounds the whole run.
 	Deadline time.Duration
 	// File is the configuration file that was read, or empty.
@@ -123,6 +126,9 @@ func (c Config) Secrets() []Secret {
 		if v.Value.Reveal() != "" {
 			secrets = append(secrets, v.Value)
 		}
+	}
+	if c.Attest.Password.Reveal() != "" {
+		secrets = append(secrets, c.Attest.Password)
 	}
 	return secrets
 }

@@ -109,6 +109,7 @@ func Inputs() []Input {
 			row("warn-only", "false", "end a failed gate with code 0; the verdict stays fail",
 				onOff(func(c *Config) *bool { return &c.WarnOnly })),
 		),
+		attestInputs(),
 		group("Files",
 			row("output-dir", "vexxy-results", "folder for the results",
 				text(func(c *Config) *string { return &c.OutputDir }, nil)),
