@@ -47,6 +47,7 @@ func runCommand(ctx context.Context, s Streams, args []string) (fault.Code, erro
 	if err != nil {
 		return fault.Usage, err
 	}
+	hideSecrets(cfg)
 	ctx, cancel := context.WithTimeoutCause(ctx, cfg.Deadline, fault.ErrDeadline)
 	defer cancel()
 
@@ -77,7 +78,10 @@ func runCommand(ctx context.Context, s Streams, args []string) (fault.Code, erro
 	for _, image := range out.Images {
 		if image.Err != nil {
 			local.PrintError(s.Err, image.Err)
+			continue
 		}
+		printAttested(s.Out, image.Image.Publication.Attested)
+		local.PrintError(s.Err, image.AttestErr)
 	}
 	return out.Code, err
 }
@@ -107,6 +111,10 @@ func observe(ctx context.Context, s Streams, cfg config.Config, id string, start
 			return failed, err
 		}
 	}
+	attester, err := newAttester(ctx, cfg, lookup(s.Environ))
+	if err != nil {
+		return failed, err
+	}
 	helper, err := selfCommand()
 	if err != nil {
 		return failed, err
@@ -134,11 +142,14 @@ func observe(ctx context.Context, s Streams, cfg config.Config, id string, start
 				Platform: cfg.Platform, WantDigest: cfg.Digest, Daemon: daemon, TempDir: tmp,
 			})
 			if err == nil {
+				err = attestable(cfg, img)
+			}
+			if err == nil {
 				engine.expect(img)
 			}
 			return img, err
 		},
-		Engine: engine, Parallel: engine.parallel, Timeline: timeline,
+		Engine: engine, Attester: attester, Parallel: engine.parallel, Timeline: timeline,
 	})
 }
 

@@ -167,21 +167,37 @@ const (
 	serviceTries   = 3
 )
 
+// refusal is an answer that is none. What else it says stays out of messages:
+// services quote what they were sent.
+type refusal struct {
+	host   string
+	status int
+}
+
+func (r refusal) Error() string {
+	return fmt.Sprintf("%s answers with status %d", cut(r.host), r.status)
+}
+
 // serviceTransport carries requests to signing services: every exchange is
-// bounded in size and time, and tried again where the service is busy. It ends
-// with the context, which not every client hands on.
+// bounded in size and time, tried again where the service is busy, and fails
+// where it refuses. It ends with the context, which not every client hands on.
 type serviceTransport struct{ ctx context.Context }
 
 // RoundTrip implements http.RoundTripper.
 func (t serviceTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	for try := 1; ; try++ {
 		resp, err := t.once(req)
-		busy := err != nil || resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode >= 500
-		if !busy || try == serviceTries || req.Body != nil && req.GetBody == nil {
-			return resp, err
+		if err == nil && resp.StatusCode < 300 {
+			return resp, nil
 		}
+		busy := err != nil
 		if err == nil {
 			resp.Body.Close()
+			busy = resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode >= 500
+			err = refusal{req.URL.Host, resp.StatusCode}
+		}
+		if !busy || try == serviceTries || req.Body != nil && req.GetBody == nil {
+			return nil, err
 		}
 		select {
 		case <-t.ctx.Done():

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -62,16 +63,19 @@ func fetchToken(ctx context.Context, getenv func(string) string) (string, error)
 		return "", tokenFault("%s is no URL", varRequestURL)
 	}
 	req.Header.Set("Authorization", "Bearer "+getenv(varRequestToken))
-	// A redirect would carry the bearer token to another host.
-	c := http.Client{Transport: serviceTransport{ctx}, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	resp, err := c.Do(req)
+	// No redirect is followed: it would carry the bearer token to another host.
+	resp, err := serviceTransport{ctx}.RoundTrip(req)
+	var no refusal
+	if errors.As(err, &no) {
+		return "", tokenFault("%w", no)
+	}
 	if err != nil {
 		return "", tokenFault("asking %s: no answer", cut(u.Host))
 	}
 	defer resp.Body.Close()
 	raw, err := io.ReadAll(resp.Body)
-	if err != nil || resp.StatusCode != http.StatusOK {
-		return "", tokenFault("asking %s: status %d", cut(u.Host), resp.StatusCode)
+	if err != nil {
+		return "", tokenFault("asking %s: the answer cannot be read", cut(u.Host))
 	}
 	var got struct {
 		Value string `json:"value"`

@@ -36,6 +36,9 @@ type ImageOutcome struct {
 	Causes  []string
 	// Err is why there is no judgement; nil when there is one.
 	Err error
+	// AttestErr is why the image was judged and not attested, though it should
+	// have been.
+	AttestErr error
 	// Image is the judged record; its Judgement is empty when Err is set.
 	Image report.Image
 }
@@ -71,7 +74,7 @@ func clearDir(dir string) error {
 	if err := MakeDir(dir); err != nil {
 		return err
 	}
-	for _, name := range []string{VEXFile, SummaryFile, ResultFile, "sbom.spdx.json", "sbom.cdx.json", "sbom.runtime.spdx.json", "sbom.runtime.cdx.json", "record"} {
+	for _, name := range []string{VEXFile, SummaryFile, ResultFile, "sbom.spdx.json", "sbom.cdx.json", "sbom.runtime.spdx.json", "sbom.runtime.cdx.json", "record", AttestationsFolder} {
 		if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {
 			return fault.New(fault.Usage, "name another directory with --output-dir", "clearing output directory: %w", err)
 		}
@@ -141,10 +144,10 @@ func (out *Outcome) writeOverall(p Plan) error {
 	if err != nil {
 		return fmt.Errorf("writing overall result: %w", err)
 	}
-	if err := writeFile(filepath.Join(p.OutputDir, SummaryFile), report.OverallSummary(overall, maxSummary)); err != nil {
+	if err := WriteFile(filepath.Join(p.OutputDir, SummaryFile), report.OverallSummary(overall, maxSummary)); err != nil {
 		return err
 	}
-	return writeFile(filepath.Join(p.OutputDir, ResultFile), data)
+	return WriteFile(filepath.Join(p.OutputDir, ResultFile), data)
 }
 
 // judged reports whether the image has come to a judgement.
@@ -162,10 +165,10 @@ func (o *ImageOutcome) writeFailure(p Plan) error {
 	if err != nil {
 		return fmt.Errorf("writing result: %w", err)
 	}
-	if err := writeFile(filepath.Join(o.Dir, SummaryFile), report.FailureSummary(f)); err != nil {
+	if err := WriteFile(filepath.Join(o.Dir, SummaryFile), report.FailureSummary(f)); err != nil {
 		return err
 	}
-	return writeFile(filepath.Join(o.Dir, ResultFile), data)
+	return WriteFile(filepath.Join(o.Dir, ResultFile), data)
 }
 
 // Shown gives the images as the table at the end wants them.
