@@ -66,11 +66,12 @@ func (r *registry) referrers(ctx context.Context, digest string) (listing, error
 		if err != nil {
 			return l, err
 		}
-		raw, err := r.read(ctx, resp.Body, maxManifest)
-		resp.Body.Close()
 		if resp.StatusCode != http.StatusOK || !strings.HasPrefix(resp.Header.Get("Content-Type"), string(types.OCIImageIndex)) {
+			resp.Body.Close()
 			return r.tagged(ctx, digest)
 		}
+		raw, err := r.read(ctx, resp.Body, maxManifest)
+		resp.Body.Close()
 		if err != nil {
 			return l, r.fault(ctx, "listing the referrers of "+digest, err)
 		}

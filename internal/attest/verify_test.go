@@ -1,0 +1,412 @@
+package attest
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/vexxy/action/internal/fault"
+	"github.com/vexxy/action/internal/judge"
+)
+
+// verified publishes and verifies with a policy that change makes of the
+// signer's own.
+func verified(t *testing.T, b *bed, s *Signer, change func(*Policy)) Verification {
+	t.Helper()
+	e := evidenceOf(t, b)
+	p := Policy{Trust: s.Trust(), Now: e.Window.End.Add(time.Hour)}
+	if change != nil {
+		change(&p)
+	}
+	v, err := Verify(t.Context(), b.subject.Repository, b.subject.ManifestDigest, nil, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+func evidenceOf(t *testing.T, b *bed) Evidence {
+	t.Helper()
+	e, err := readEvidence(b.statements(t, "x")[0].Predicate)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+// Who attested what and when is told, in both layouts as one, and the policy
+// is held to each of its parts.
+func TestVerify(t *testing.T) {
+	i, b := newInstance(t, true), newBed(t, true, nil)
+	keyed, keyless := signer(t, newKey(t)), i.signer(t)
+	for _, s := range []*Signer{keyed, keyless} {
+		if _, err := quick(s, both...).Publish(t.Context(), b.subject, b.statements(t, "x")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	v := verified(t, b, keyed, nil)
+	if !v.Verified || len(v.Attestations) != 3 || len(v.Others) != 6 || v.Evidence == nil {
+		t.Fatalf("%v, %d attestations, others %+v", v.Reasons, len(v.Attestations), v.Others)
+	}
+	for _, a := range v.Attestations {
+		if len(a.Layouts) != 2 || len(a.References) != 2 || a.Signature.Key != fingerprint(keyed.public) {
+			t.Errorf("attestation is %+v", a)
+		}
+	}
+	if v := verified(t, b, keyless, func(p *Policy) { p.Trust = i.trust(t) }); !v.Verified || v.Attestations[0].Signature.Identity != testIdentity || v.Attestations[0].Signature.At.IsZero() {
+		t.Errorf("keyless: %v, %+v", v.Reasons, v.Attestations)
+	}
+	length := v.Evidence.Window.End.Sub(v.Evidence.Window.Start)
+	for name, c := range map[string]struct {
+		change func(*Policy)
+		reason string // empty: it is verified
+	}{
+		"window just met":  {func(p *Policy) { p.MinWindow = length }, ""},
+		"window too short": {func(p *Policy) { p.MinWindow = length + time.Second }, "watched for"},
+		"young enough":     {func(p *Policy) { p.MaxAge = 61 * time.Minute }, ""},
+		"too old":          {func(p *Policy) { p.MaxAge = 59 * time.Minute }, "ago"},
+		"from the future":  {func(p *Policy) { p.Now = p.Now.Add(-2 * time.Hour) }, "future"},
+		"a little skew":    {func(p *Policy) { p.Now = p.Now.Add(-65 * time.Minute) }, ""},
+		"another key":      {func(p *Policy) { p.Trust = signer(t, newKey(t)).Trust() }, "by whom the policy trusts"},
+		"identity by pattern": {func(p *Policy) {
+			p.Trust = i.trust(t)
+			p.Trust.Identity, p.Trust.IdentityPattern = "", `https://github\.com/team/.*`
+		}, ""},
+		"a part of the identity": {func(p *Policy) {
+			p.Trust = i.trust(t)
+			p.Trust.Identity, p.Trust.IdentityPattern = "", `github\.com/team/app`
+		}, "by whom"},
+		"another identity": {func(p *Policy) { p.Trust = i.trust(t); p.Trust.Identity = "https://github.com/other/app" }, "by whom"},
+		"another issuer":   {func(p *Policy) { p.Trust = i.trust(t); p.Trust.Issuer = "https://gitlab.com" }, "by whom"},
+		"another root":     {func(p *Policy) { p.Trust = newInstance(t, true).trust(t) }, "by whom"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			v := verified(t, b, keyed, c.change)
+			if v.Verified != (c.reason == "") || !strings.Contains(strings.Join(v.Reasons, ";"), c.reason) {
+				t.Errorf("verified %t: %v", v.Verified, v.Reasons)
+			}
+		})
+	}
+}
+
+// An image without evidence, with inconclusive evidence, or without the
+// document that the evidence is for is not verified.
+func TestNotVerified(t *testing.T) {
+	s := signer(t, newKey(t))
+	b := newBed(t, true, nil)
+	if v := verified(t, b, s, nil); v.Verified || len(v.Reasons) != 1 || v.Reasons[0] != "no evidence is attested" {
+		t.Errorf("bare image: %+v", v)
+	}
+	if _, err := quick(s, LayoutBundle).Publish(t.Context(), b.subject, b.statements(t, "x")[:2]); err != nil {
+		t.Fatal(err)
+	}
+	if v := verified(t, b, s, nil); v.Verified || !strings.Contains(strings.Join(v.Reasons, ";"), "sbom.runtime.cdx.json") {
+		t.Errorf("without the SBOM: %+v", v.Reasons)
+	}
+	// The evidence of one run with the document of another.
+	other := b.statements(t, "x")
+	doc, err := newStatement("openvex", TypeOpenVEX, b.subject, []byte(`{"@context":"https://openvex.dev/ns/v0.2.0","author":"vexxy","statements":[1]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	other[1] = doc
+	if _, err := quick(s, LayoutBundle).Publish(t.Context(), b.subject, other); err != nil {
+		t.Fatal(err)
+	}
+	if v := verified(t, b, s, nil); v.Verified || !strings.Contains(strings.Join(v.Reasons, ";"), "vex.openvex.json") {
+		t.Errorf("with another document: %+v", v.Reasons)
+	}
+	rec, _ := recorded(t, b.subject.Repository, b.subject.ManifestDigest)
+	rec.Evidence.Health.Lost.Ring = 1
+	ill, err := Statements(rec, judge.Judge(rec), "inconclusive", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := quick(s, LayoutBundle).Publish(t.Context(), b.subject, ill); err != nil {
+		t.Fatal(err)
+	}
+	if v := verified(t, b, s, nil); v.Verified || !strings.Contains(strings.Join(v.Reasons, ";"), "inconclusive") {
+		t.Errorf("inconclusive: %+v", v.Reasons)
+	}
+	if v := verified(t, b, s, func(p *Policy) { p.Inconclusive = true }); !v.Verified {
+		t.Errorf("inconclusive, and allowed: %+v", v.Reasons)
+	}
+}
+
+// Policies that would trust anyone, or no one, are refused.
+func TestPoliciesThatAreNone(t *testing.T) {
+	i := newInstance(t, false)
+	for name, trust := range map[string]Trust{
+		"nothing":     {},
+		"no issuer":   {Identity: "a", Root: i.trust(t).Root},
+		"no identity": {Issuer: "a", Root: i.trust(t).Root},
+		"no root":     {Identity: "a", Issuer: "b"},
+		"bad pattern": {IdentityPattern: "(", Issuer: "b", Root: i.trust(t).Root},
+		"log unknown": {Key: signer(t, newKey(t)).public, Logged: true},
+	} {
+		if _, err := Verify(t.Context(), "example.com/app", digestA, nil, Policy{Trust: trust}); fault.CodeOf(t.Context(), err) != fault.Usage {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// A registry that refuses or fails is told apart, with a hint each; reading and
+// writing have codes of their own.
+func TestRegistriesThatFail(t *testing.T) {
+	for status, hint := range map[int]string{401: "log in", 403: "log in", 429: "wait", 500: "unwell", 503: "unwell"} {
+		t.Run(fmt.Sprint(status), func(t *testing.T) {
+			t.Parallel()
+			writing := false
+			b := newBed(t, true, func(h http.Handler) http.Handler {
+				return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+					if req.URL.Path != "/v2/" && (!writing || req.Method != http.MethodGet && req.Method != http.MethodHead) {
+						w.Header().Set("Retry-After", "0")
+						w.WriteHeader(status)
+						fmt.Fprint(w, "{\"errors\":[{\"code\":\"BAD\",\"message\":\"\x1b[31mcanary\\n::error::x\"}]}")
+						return
+					}
+					h.ServeHTTP(w, req)
+				})
+			})
+			s := signer(t, newKey(t))
+			_, err := Verify(t.Context(), b.subject.Repository, b.subject.ManifestDigest, nil, Policy{Trust: s.Trust()})
+			if fault.CodeOf(t.Context(), err) != fault.Infra || !strings.Contains(fault.HintOf(err), hint) || !strings.Contains(err.Error(), fmt.Sprint(status)) {
+				t.Errorf("reading: code %d, %v, hint %q", fault.CodeOf(t.Context(), err), err, fault.HintOf(err))
+			}
+			writing = true
+			out, err := quick(s, both...).Publish(t.Context(), b.subject, b.statements(t, "x"))
+			if fault.CodeOf(t.Context(), err) != fault.Attest || !strings.Contains(fault.HintOf(err), hint) || len(out.Receipts) != 0 {
+				t.Errorf("writing: code %d, %v, hint %q", fault.CodeOf(t.Context(), err), err, fault.HintOf(err))
+			}
+			if err != nil {
+				noCanary(t, err.Error(), fault.HintOf(err))
+				if strings.ContainsAny(err.Error(), "\x1b\n") {
+					t.Errorf("the message is %q", err)
+				}
+			}
+		})
+	}
+}
+
+// Attestations without end, without sense and without number, from a registry
+// that means harm: memory and time stay bounded, and what is good among them is
+// still found.
+func TestHostileRegistries(t *testing.T) {
+	const megabyte = 1 << 20
+	b := newBed(t, false, nil)
+	s := signer(t, newKey(t))
+	if _, err := quick(s, both...).Publish(t.Context(), b.subject, b.statements(t, "x")); err != nil {
+		t.Fatal(err)
+	}
+	index := func(d ...v1.Descriptor) []byte {
+		raw, err := json.Marshal(v1.IndexManifest{SchemaVersion: 2, MediaType: types.OCIImageIndex, Manifests: d})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return raw
+	}
+	good := b.survey(t).list.manifests
+	junk := make([]v1.Descriptor, maxAttestations+1)
+	for i := range junk {
+		junk[i] = v1.Descriptor{MediaType: types.OCIManifestSchema1, Digest: v1.Hash{Algorithm: "sha256", Hex: fmt.Sprintf("%064x", i)}, Size: 10}
+	}
+	list := func(raw []byte) func(http.ResponseWriter, *http.Request) bool {
+		return func(w http.ResponseWriter, req *http.Request) bool {
+			if !strings.Contains(req.URL.Path, "/referrers/") {
+				return false
+			}
+			w.Header().Set("Content-Type", string(types.OCIImageIndex))
+			w.Write(raw)
+			return true
+		}
+	}
+	var server *httptest.Server
+	for name, c := range map[string]struct {
+		spoil    func(http.ResponseWriter, *http.Request) bool
+		verified bool
+		code     fault.Code
+	}{
+		"list without end": {func(w http.ResponseWriter, req *http.Request) bool {
+			w.Header().Set("Content-Type", string(types.OCIImageIndex))
+			return endless("/referrers/")(w, req)
+		}, false, fault.Infra},
+		"page without end":     {endless("/referrers/"), true, fault.Pass}, // no list: the tag counts
+		"tag without end":      {endless(".att"), false, fault.Infra},
+		"blobs without end":    {endless("/blobs/"), false, fault.Infra},
+		"too many":             {list(index(junk...)), false, fault.Infra},
+		"many that are absent": {list(index(append(junk[:100:100], good...)...)), true, fault.Pass},
+		"list of nonsense":     {list([]byte(`{"manifests":[{"digest":"sha256:zz"}]}`)), false, fault.Infra},
+		"pages without end": {func(w http.ResponseWriter, req *http.Request) bool {
+			if !strings.Contains(req.URL.Path, "/referrers/") {
+				return false
+			}
+			w.Header().Set("Content-Type", string(types.OCIImageIndex))
+			w.Header().Set("Link", `<http://169.254.169.254/latest?n=1>; rel="next"`)
+			w.Write(index())
+			return true
+		}, false, fault.Infra},
+		"deeply nested": {list([]byte(strings.Repeat("[", megabyte))), false, fault.Infra},
+		"tag of nonsense": {func(w http.ResponseWriter, req *http.Request) bool {
+			if strings.HasSuffix(req.URL.Path, ".att") {
+				io.WriteString(w, "<html>")
+				return true
+			}
+			return false
+		}, false, fault.Infra},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+				if !c.spoil(w, req) {
+					b.handler.ServeHTTP(w, req)
+				}
+			}))
+			defer server.Close()
+			var before, after runtime.MemStats
+			runtime.GC()
+			runtime.ReadMemStats(&before)
+			begin := time.Now()
+			v, err := Verify(t.Context(), strings.TrimPrefix(server.URL, "http://")+"/team/app", b.subject.ManifestDigest, nil,
+				Policy{Trust: s.Trust(), Now: evidenceOf(t, b).Window.End})
+			took := time.Since(begin)
+			runtime.ReadMemStats(&after)
+			if fault.CodeOf(t.Context(), err) != c.code || v.Verified != c.verified {
+				t.Errorf("code %d: %v; verified %t, %v", fault.CodeOf(t.Context(), err), err, v.Verified, v.Reasons)
+			}
+			if grown := after.TotalAlloc - before.TotalAlloc; grown > 300*megabyte || took > 20*time.Second {
+				t.Errorf("%d MiB were taken in all, in %s", grown/megabyte, took)
+			}
+		})
+	}
+}
+
+// Malformed attestations beside a good one are told and change nothing.
+func TestMalformedAttestations(t *testing.T) {
+	b := newBed(t, false, nil)
+	s := signer(t, newKey(t))
+	if _, err := quick(s, both...).Publish(t.Context(), b.subject, b.statements(t, "x")); err != nil {
+		t.Fatal(err)
+	}
+	r, err := openRegistry(t.Context(), b.subject.Repository, nil, fault.Attest, "pull", "push")
+	if err != nil {
+		t.Fatal(err)
+	}
+	st := b.statements(t, "x")[0]
+	good, err := s.sign(t.Context(), st)
+	if err != nil {
+		t.Fatal(err)
+	}
+	subject := b.survey(t).subject
+	var extra []v1.Descriptor
+	bad := [][]byte{
+		nil, []byte("{}"), []byte("null"), []byte("[]"), []byte("\x00\xff"), []byte(`{"mediaType":"application/vnd.dev.sigstore.bundle.v0.3+json"}`),
+		bytes.Replace(good.data, []byte(`"payloadType":"`), []byte(`"payloadType":"x`), 1),
+		bytes.Replace(good.data, []byte(`"sig":"`), []byte(`"sig":"AAAA`), 1),
+		bytes.Replace(good.data, []byte(`"payload":"ey`), []byte(`"payload":"eyJ4Ijox`), 1),
+		bytes.Replace(good.data, []byte(`v0.3+json`), []byte(`v0.9+json`), 1),
+		[]byte(strings.Repeat(`{"a":`, 20000)),
+	}
+	for i, data := range bad {
+		broken := good
+		if broken.data = data; data == nil {
+			broken.data = []byte{}
+		}
+		d, _, err := r.attach(t.Context(), subject, broken, "vexxy "+fmt.Sprint(i))
+		if err != nil {
+			t.Fatal(err)
+		}
+		extra = append(extra, d)
+	}
+	if err := r.relist(t.Context(), b.subject.ManifestDigest, extra, nil); err != nil {
+		t.Fatal(err)
+	}
+	v := verified(t, b, s, nil)
+	if !v.Verified || len(v.Others) != len(bad) || len(v.Attestations) != 3 {
+		t.Errorf("%v, %d others of %d, %d attestations", v.Reasons, len(v.Others), len(bad), len(v.Attestations))
+	}
+	for _, o := range v.Others {
+		if o.Why == "" || strings.ContainsAny(o.Why, "\x00\n") {
+			t.Errorf("other is %+v", o)
+		}
+	}
+	// They claim to be vexxy's, and are not: a new run leaves them alone.
+	if _, err := quick(s, both...).Publish(t.Context(), b.subject, b.statements(t, "y")); err != nil {
+		t.Fatal(err)
+	}
+	if v := verified(t, b, s, nil); !v.Verified || len(v.Others) != len(bad) {
+		t.Errorf("%v, %d others", v.Reasons, len(v.Others))
+	}
+}
+
+// The commands that are printed name everything that is needed, and a shell
+// reads them as they are.
+func TestCommands(t *testing.T) {
+	p := Published{Receipts: []Receipt{
+		{PredicateType: TypeEvidence, Layout: LayoutBundle, Subject: "r/a@" + digestA, Signature: Signature{Key: "SHA256:x", LogIndex: -1}},
+		{PredicateType: TypeEvidence, Layout: LayoutLegacy, Subject: "r/a@" + digestA, Signature: Signature{Key: "SHA256:x", LogIndex: -1}},
+	}}
+	got := strings.Join(Commands(p, "out dir/key.pub", ""), "\n")
+	want := "vexxy verify --key 'out dir/key.pub' r/a@" + digestA + "\n" +
+		"cosign verify-attestation --key 'out dir/key.pub' --insecure-ignore-tlog=true --type https://github.com/vexxy/action/evidence/v1 --new-bundle-format r/a@" + digestA
+	if got != want {
+		t.Errorf("commands are\n%s\nnot\n%s", got, want)
+	}
+	p.Receipts = p.Receipts[1:]
+	p.Receipts[0].Signature = Signature{Identity: "who's", Issuer: "https://i", LogIndex: 7}
+	got = strings.Join(Commands(p, "", "root.json"), "\n")
+	want = `vexxy verify --identity 'who'\''s' --issuer https://i --sigstore-trusted-root root.json r/a@` + digestA + "\n" +
+		`cosign verify-attestation --certificate-identity 'who'\''s' --certificate-oidc-issuer https://i --trusted-root root.json --type https://github.com/vexxy/action/evidence/v1 r/a@` + digestA
+	if got != want {
+		t.Errorf("commands are\n%s\nnot\n%s", got, want)
+	}
+}
+
+// Keys and passwords reach neither bundles nor the registry.
+func TestCanaries(t *testing.T) {
+	var sent bytes.Buffer
+	b := newBed(t, false, func(h http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+			body, _ := io.ReadAll(req.Body)
+			fmt.Fprintln(&sent, req.URL, req.Header)
+			sent.Write(body)
+			req.Body = io.NopCloser(bytes.NewReader(body))
+			h.ServeHTTP(w, req)
+		})
+	})
+	key := sealedKey(t)
+	out, err := quick(signer(t, key), both...).Publish(t.Context(), b.subject, b.statements(t, "x"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := os.ReadFile(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := fmt.Sprintf("%+v", out) + sent.String()
+	for _, bundle := range out.Bundles {
+		all += string(bundle)
+	}
+	if len(sent.String()) < 10000 {
+		t.Fatalf("only %d bytes were sent", sent.Len())
+	}
+	noCanary(t, all)
+	for _, line := range strings.Split(string(raw), "\n")[1:3] {
+		if strings.Contains(all, line) {
+			t.Error("the key is printed")
+		}
+	}
+	if strings.Contains(all, filepath.Dir(key)) {
+		t.Error("the key's folder is printed")
+	}
+}
