@@ -30,7 +30,9 @@ import (
 	"github.com/vexxy/action/internal/fault"
 	"github.com/vexxy/action/internal/gate"
 	"github.com/vexxy/action/internal/record"
+	"github.com/vexxy/action/internal/report"
 	"github.com/vexxy/action/internal/run"
+	"github.com/vexxy/action/internal/source"
 	"github.com/vexxy/action/internal/subject"
 )
 
@@ -191,7 +193,7 @@ func TestAttestAndVerify(t *testing.T) {
 	}
 
 	code, out, _ = vexxy(t, "verify", "--output", "json", "--key", public, image)
-	var report struct {
+	var told struct {
 		SchemaVersion int  `json:"schema_version"`
 		Verified      bool `json:"verified"`
 		Attestations  []struct {
@@ -200,7 +202,7 @@ func TestAttestAndVerify(t *testing.T) {
 		} `json:"attestations"`
 		Evidence attest.Evidence `json:"evidence"`
 	}
-	if err := json.Unmarshal([]byte(out), &report); err != nil || code != 0 || !report.Verified || report.SchemaVersion != 1 || len(report.Attestations) != 3 || report.Evidence.Record.Digest == "" {
+	if err := json.Unmarshal([]byte(out), &told); err != nil || code != 0 || !told.Verified || told.SchemaVersion != 1 || len(told.Attestations) != 3 || told.Evidence.Record.Digest == "" {
 		t.Errorf("code %d, %v, %.300s", code, err, out)
 	}
 	all = append(all, out...)
@@ -303,5 +305,38 @@ func TestSecretsAreHidden(t *testing.T) {
 		if strings.Contains(kv, canary) {
 			t.Errorf("the process still has %s", strings.SplitN(kv, "=", 2)[0])
 		}
+	}
+}
+
+// An image that no registry published is refused before it runs, where it is to
+// be attested.
+func TestLocalImagesAreRefused(t *testing.T) {
+	var local, published source.Image
+	published.ManifestDigest = "sha256:1"
+	signs, off := load(t, "--attest", "key", "--attest-key", "k"), load(t)
+	if err := attestable(signs, local); fault.CodeOf(t.Context(), err) != fault.Usage || fault.HintOf(err) == "" {
+		t.Errorf("error is %v", err)
+	}
+	for _, err := range []error{attestable(signs, published), attestable(off, local), attestable(load(t, "--attest", "dry-run"), local)} {
+		if err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// What was attached is told with the commands, whatever stands in it.
+func TestPrintAttested(t *testing.T) {
+	var out strings.Builder
+	printAttested(&out, nil)
+	printAttested(&out, &report.Attested{Skipped: "the evidence is insufficient"})
+	printAttested(&out, &report.Attested{
+		Attestations: []report.Attestation{{Statement: "evidence", Layout: "bundle", Outcome: "attested", Subject: "r@d", Reference: "r@e", Identity: "who\x1b[31m\n::error::"}},
+		Notes:        []string{"one"}, Commands: []string{"vexxy verify r@d"},
+	})
+	want := "Not attested: the evidence is insufficient.\n" +
+		"Attested to r@d by who\\x1b[31m\\x0a::error:::\n" +
+		"  attested  evidence  bundle  r@e\nnote: one\nVerify it with:\n  vexxy verify r@d\n"
+	if out.String() != want {
+		t.Errorf("printed\n%s\nnot\n%s", out.String(), want)
 	}
 }

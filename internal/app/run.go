@@ -68,7 +68,11 @@ func runCommand(ctx context.Context, s Streams, args []string) (fault.Code, erro
 		return fault.Infra, err
 	}
 	progress := local.ForFile(s.Err, lookup(s.Environ))
-	timeline := run.NewTimeline(progress, j, stepsARun+stepsAnImage*len(cfg.Images))
+	steps := stepsAnImage
+	if cfg.Attest.Mode != config.AttestOff {
+		steps++
+	}
+	timeline := run.NewTimeline(progress, j, stepsARun+steps*len(cfg.Images))
 	out, err := observe(ctx, s, cfg, id, started, j, timeline)
 	progress.Close()
 	if cerr := j.Close(string(out.Verdict)); cerr != nil && err == nil {

@@ -35,7 +35,7 @@ func NewKeylessSigner(ctx context.Context, o KeylessOptions) (*Signer, error) {
 	if o.SigningConfig != "" {
 		s, tr, err = private(o.SigningConfig, o.TrustedRoot)
 	} else {
-		s, tr, err = public(ctx, o.TrustedRoot)
+		s, tr, err = public(ctx)
 	}
 	if err != nil {
 		return nil, err
@@ -52,62 +52,53 @@ func NewKeylessSigner(ctx context.Context, o KeylessOptions) (*Signer, error) {
 
 // public fetches the trusted root and the services of sigstore's public
 // instance, by TUF from https://tuf-repo-cdn.sigstore.dev.
-func public(ctx context.Context, trustedRoot string) (services, root.TrustedMaterial, error) {
-	type got struct {
-		s   services
-		tr  root.TrustedMaterial
-		err error
+func public(ctx context.Context) (services, root.TrustedMaterial, error) {
+	type both struct {
+		services
+		root *root.TrustedRoot
 	}
-	done := make(chan got, 1)
-	go func() {
-		o := tuf.DefaultOptions().WithDisableLocalCache()
-		var g got
-		var tr *root.TrustedRoot
-		if trustedRoot != "" {
-			tr, g.err = ReadTrustedRoot(trustedRoot)
-		} else {
-			tr, g.err = root.FetchTrustedRootWithOptions(o)
+	got, err := fetch(ctx, func(o *tuf.Options) (b both, err error) {
+		if b.root, err = root.FetchTrustedRootWithOptions(o); err != nil {
+			return b, err
 		}
-		g.tr = tr
-		if g.err == nil {
-			var sc *root.SigningConfig
-			if sc, g.err = root.FetchSigningConfigWithOptions(o); g.err == nil {
-				g.s, g.err = choose(sc)
-			}
+		sc, err := root.FetchSigningConfigWithOptions(o)
+		if err != nil {
+			return b, err
 		}
-		done <- g
-	}()
-	ctx, cancel := context.WithTimeoutCause(ctx, signTimeout, fmt.Errorf("not there after %s", signTimeout))
-	defer cancel()
-	select {
-	case g := <-done:
-		return g.s, g.tr, unreachable(g.err)
-	case <-ctx.Done():
-		return services{}, nil, unreachable(context.Cause(ctx))
-	}
+		b.services, err = choose(sc)
+		return b, err
+	})
+	return got.services, got.root, err
 }
 
 // PublicRoot fetches the trusted root of sigstore's public instance.
 func PublicRoot(ctx context.Context) (root.TrustedMaterial, error) {
-	type got struct {
-		tr  *root.TrustedRoot
-		err error
+	tr, err := fetch(ctx, root.FetchTrustedRootWithOptions)
+	if err != nil {
+		return nil, err
 	}
-	done := make(chan got, 1)
-	go func() {
-		tr, err := root.FetchTrustedRootWithOptions(tuf.DefaultOptions().WithDisableLocalCache())
-		done <- got{tr, err}
-	}()
+	return tr, nil
+}
+
+// fetch bounds a fetching that knows no context.
+func fetch[T any](ctx context.Context, get func(*tuf.Options) (T, error)) (T, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, signTimeout, fmt.Errorf("not there after %s", signTimeout))
 	defer cancel()
-	select {
-	case g := <-done:
-		if g.err != nil {
-			return nil, unreachable(g.err)
+	var got T
+	done := make(chan error, 1)
+	go func() {
+		v, err := get(tuf.DefaultOptions().WithDisableLocalCache())
+		if err == nil {
+			got = v
 		}
-		return g.tr, nil
+		done <- err
+	}()
+	select {
+	case err := <-done:
+		return got, unreachable(err)
 	case <-ctx.Done():
-		return nil, unreachable(context.Cause(ctx))
+		var none T
+		return none, unreachable(context.Cause(ctx))
 	}
 }
 
