@@ -61,6 +61,8 @@ type instance struct {
 	signingConfig, trustedRoot string
 	// identity and issuer are what the authority certifies.
 	identity, issuer string
+	// skew is how far the authority's clock is ahead.
+	skew time.Duration
 	// expiry is the token's.
 	expiry time.Time
 	// spoil, where there is one, answers instead of the services.
@@ -211,7 +213,7 @@ func (i *instance) certify(w http.ResponseWriter, req *http.Request) {
 	san, _ := url.Parse(i.identity)
 	value, _ := asn1.Marshal(i.issuer)
 	der, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{
-		SerialNumber: big.NewInt(time.Now().UnixNano()), URIs: []*url.URL{san}, NotBefore: time.Now().Add(-time.Minute), NotAfter: time.Now().Add(10 * time.Minute),
+		SerialNumber: big.NewInt(time.Now().UnixNano()), URIs: []*url.URL{san}, NotBefore: time.Now().Add(i.skew - time.Minute), NotAfter: time.Now().Add(i.skew + 10*time.Minute),
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageCodeSigning},
 		ExtraExtensions: []pkix.Extension{{Id: asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 57264, 1, 8}, Value: value}},
 	}, i.fulcio.intermediate, public, i.fulcio.key)

@@ -2,6 +2,7 @@ package attest
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -119,11 +120,13 @@ func TestSigningServicesThatFail(t *testing.T) {
 				return out
 			}
 		}, fault.Attest, ""},
-		"no token":      {func(i *instance) { i.spoil = answer("/token", 403, "canary") }, fault.Attest, "403"},
-		"empty token":   {func(i *instance) { i.spoil = answer("/token", 200, "{}") }, fault.Attest, "token"},
-		"expired token": {func(i *instance) { i.expiry = time.Now().Add(-time.Minute) }, fault.Attest, "expired"},
-		"endless token": {func(i *instance) { i.spoil = endless("/token") }, fault.Attest, "token"},
-		"endless log":   {func(i *instance) { i.spoil = endless("/api/v1") }, fault.Attest, ""},
+		"clocks apart":                {func(i *instance) { i.skew = time.Hour }, fault.Attest, ""},
+		"clocks apart, the other way": {func(i *instance) { i.skew = -time.Hour }, fault.Attest, ""},
+		"no token":                    {func(i *instance) { i.spoil = answer("/token", 403, "canary") }, fault.Attest, "403"},
+		"empty token":                 {func(i *instance) { i.spoil = answer("/token", 200, "{}") }, fault.Attest, "token"},
+		"expired token":               {func(i *instance) { i.expiry = time.Now().Add(-time.Minute) }, fault.Attest, "expired"},
+		"endless token":               {func(i *instance) { i.spoil = endless("/token") }, fault.Attest, "token"},
+		"endless log":                 {func(i *instance) { i.spoil = endless("/api/v1") }, fault.Attest, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -180,5 +183,31 @@ func TestTokenOfGitLab(t *testing.T) {
 	got, err := fetchToken(t.Context(), func(name string) string { return map[string]string{varToken: i.token() + "\n"}[name] })
 	if err != nil || got != i.token() || i.tokens.Load() != 0 {
 		t.Errorf("%q, %v", got, err)
+	}
+}
+
+// A service that does not answer keeps nothing: the run's own end comes first.
+func TestSlowServices(t *testing.T) {
+	for _, path := range []string{"/token", "/api/v2", "/api/v1"} {
+		t.Run(path, func(t *testing.T) {
+			t.Parallel()
+			i, b := newInstance(t, false), newBed(t, true, nil)
+			end := make(chan struct{})
+			t.Cleanup(func() { close(end) })
+			i.spoil = func(w http.ResponseWriter, req *http.Request) bool {
+				if strings.HasPrefix(req.URL.Path, path) {
+					<-end
+					return true
+				}
+				return false
+			}
+			ctx, cancel := context.WithTimeoutCause(t.Context(), 500*time.Millisecond, fault.ErrDeadline)
+			defer cancel()
+			begin := time.Now()
+			out, err := quick(i.signer(t), both...).Publish(ctx, b.subject, b.statements(t, "x"))
+			if fault.CodeOf(ctx, err) != fault.Deadline || len(out.Receipts) != 0 || time.Since(begin) > 5*time.Second {
+				t.Errorf("%v after %s, %v", err, time.Since(begin), out.Receipts)
+			}
+		})
 	}
 }
