@@ -43,6 +43,8 @@ func Commands(p Published, key, root string) []string {
 			args = append(args, "--new-bundle-format")
 		case bundled[r.PredicateType]:
 			continue // one is enough
+		case root != "" && r.Signature.Key == "":
+			continue // cosign takes a trusted root for bundles alone
 		default:
 			args = append(args, "--new-bundle-format=false") // cosign 3 looks for bundles alone by itself
 		}

@@ -2,14 +2,18 @@ package attest
 
 import (
 	"bytes"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/sigstore/sigstore/pkg/cryptoutils"
 )
 
 // The cosign programs named by VEXXY_TEST_COSIGN, separated by colons, verify
@@ -29,6 +33,23 @@ func TestCosignVerifies(t *testing.T) {
 	if err := os.WriteFile(foreign, other.PublicKey(), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	instance := newInstance(t, false)
+	dir := t.TempDir()
+	t.Setenv("SIGSTORE_ROOT_FILE", filepath.Join(dir, "root.pem"))
+	t.Setenv("SIGSTORE_REKOR_PUBLIC_KEY", filepath.Join(dir, "rekor.pem"))
+	chain, err := cryptoutils.MarshalCertificatesToPEM([]*x509.Certificate{instance.fulcio.intermediate, instance.fulcio.root})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range instance.log.RekorLogs() {
+		key, err := cryptoutils.MarshalPublicKeyToPEM(l.PublicKey)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(os.WriteFile(filepath.Join(dir, "rekor.pem"), key, 0o600), os.WriteFile(filepath.Join(dir, "root.pem"), chain, 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for _, program := range programs {
 		for _, api := range []bool{true, false} {
 			for _, layout := range both {
@@ -44,17 +65,27 @@ func TestCosignVerifies(t *testing.T) {
 							t.Fatalf("commands are %q", commands)
 						}
 						for i, c := range commands {
+							if layout == LayoutBundle { // else cosign fetches the public instance's
+								c = strings.Replace(c, "--key", "--trusted-root "+instance.trustedRoot+" --key", 1)
+							}
 							cosign(t, program, c, out.Receipts[i].PredicateType)
 							refuses(t, program, strings.Replace(c, public, foreign, 1))
 						}
 					})
 					t.Run("keyless", func(t *testing.T) {
-						i, b := newInstance(t, false), newBed(t, api, nil)
-						out, err := quick(i.signer(t), layout).Publish(t.Context(), b.subject, b.statements(t, "x"))
+						b := newBed(t, api, nil)
+						out, err := quick(instance.signer(t), layout).Publish(t.Context(), b.subject, b.statements(t, "x"))
 						if err != nil {
 							t.Fatal(err)
 						}
-						for n, c := range Commands(out, "", i.trustedRoot)[1:] {
+						commands := Commands(out, "", instance.trustedRoot)[1:]
+						if layout == LayoutLegacy { // the instance is named by variables
+							commands = Commands(out, "", "")[1:]
+						}
+						if len(commands) != 3 {
+							t.Fatalf("commands are %q", commands)
+						}
+						for n, c := range commands {
 							c = strings.Replace(c, "verify-attestation", "verify-attestation --insecure-ignore-sct", 1) // this instance has no such log
 							cosign(t, program, c, out.Receipts[n].PredicateType)
 							refuses(t, program, strings.Replace(c, testIdentity, testIdentity+"x", 1))

@@ -364,11 +364,19 @@ func TestCommands(t *testing.T) {
 	}
 	p.Receipts = p.Receipts[1:]
 	p.Receipts[0].Signature = Signature{Identity: "who's", Issuer: "https://i", LogIndex: 7}
-	got = strings.Join(Commands(p, "", "root.json"), "\n")
-	want = `vexxy verify --identity 'who'\''s' --issuer https://i --sigstore-trusted-root root.json r/a@` + digestA + "\n" +
-		`cosign verify-attestation --certificate-identity 'who'\''s' --certificate-oidc-issuer https://i --trusted-root root.json --type https://github.com/vexxy/action/evidence/v1 --new-bundle-format=false r/a@` + digestA
-	if got != want {
+	own := `vexxy verify --identity 'who'\''s' --issuer https://i`
+	theirs := `cosign verify-attestation --certificate-identity 'who'\''s' --certificate-oidc-issuer https://i`
+	about := ` --type https://github.com/vexxy/action/evidence/v1 `
+	// Cosign takes a private instance's root for bundles alone.
+	if got, want := strings.Join(Commands(p, "", "root.json"), "\n"), own+" --sigstore-trusted-root root.json r/a@"+digestA; got != want {
 		t.Errorf("commands are\n%s\nnot\n%s", got, want)
+	}
+	if got, want := strings.Join(Commands(p, "", ""), "\n"), own+" r/a@"+digestA+"\n"+theirs+about+"--new-bundle-format=false r/a@"+digestA; got != want {
+		t.Errorf("commands are\n%s\nnot\n%s", got, want)
+	}
+	p.Receipts[0].Layout = LayoutBundle
+	if got, want := Commands(p, "", "root.json")[1], theirs+" --trusted-root root.json"+about+"--new-bundle-format r/a@"+digestA; got != want {
+		t.Errorf("the command is\n%s\nnot\n%s", got, want)
 	}
 }
 
