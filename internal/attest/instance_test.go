@@ -215,7 +215,10 @@ func (i *instance) certify(w http.ResponseWriter, req *http.Request) {
 	der, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{
 		SerialNumber: big.NewInt(time.Now().UnixNano()), URIs: []*url.URL{san}, NotBefore: time.Now().Add(i.skew - time.Minute), NotAfter: time.Now().Add(i.skew + 10*time.Minute),
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageCodeSigning},
-		ExtraExtensions: []pkix.Extension{{Id: asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 57264, 1, 8}, Value: value}},
+		ExtraExtensions: []pkix.Extension{ // the issuer in both of Fulcio's forms
+			{Id: asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 57264, 1, 1}, Value: []byte(i.issuer)},
+			{Id: asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 57264, 1, 8}, Value: value},
+		},
 	}, i.fulcio.intermediate, public, i.fulcio.key)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)

@@ -27,6 +27,9 @@ const publishTimeout = 10 * time.Minute
 // the same time.
 const rounds = 12
 
+// longestSettle bounds how long a writer waits for slower ones.
+const longestSettle = 10 * time.Second
+
 // Options say how a Publisher attaches what it signs.
 type Options struct {
 	Signer *Signer
@@ -167,7 +170,7 @@ func (w *writer) run(ctx context.Context) error {
 			settled = true
 			// A writer that read before this one wrote may yet write: it takes
 			// about as long for it as it took here.
-			if err := w.pause(ctx, w.o.settle+4*w.r.window); err != nil {
+			if err := w.pause(ctx, w.o.settle+min(4*w.r.window, longestSettle)); err != nil {
 				return err
 			}
 			continue
