@@ -141,7 +141,7 @@ func TestSigningServicesThatFail(t *testing.T) {
 			if len(out.Receipts) != 0 || len(b.survey(t).found) != 0 {
 				t.Errorf("attested all the same: %+v", out.Receipts)
 			}
-			if took := time.Since(begin); took > 20*time.Second {
+			if took := time.Since(begin); took > 90*time.Second {
 				t.Errorf("it took %s", took)
 			}
 			if err != nil {
@@ -205,7 +205,7 @@ func TestSlowServices(t *testing.T) {
 			defer cancel()
 			begin := time.Now()
 			out, err := quick(i.signer(t), both...).Publish(ctx, b.subject, b.statements(t, "x"))
-			if fault.CodeOf(ctx, err) != fault.Deadline || len(out.Receipts) != 0 || time.Since(begin) > 5*time.Second {
+			if fault.CodeOf(ctx, err) != fault.Deadline || len(out.Receipts) != 0 || time.Since(begin) > 25*time.Second {
 				t.Errorf("%v after %s, %v", err, time.Since(begin), out.Receipts)
 			}
 		})
