@@ -92,6 +92,7 @@ func (a *attester) Attest(ctx context.Context, docs run.Documents, dir string) (
 		}
 	}
 	if a.signer == nil {
+		out.Skipped = "a dry run signs nothing; the statements are in " + folder
 		return out, nil
 	}
 	published, err := a.publish(ctx, docs, all)

@@ -187,7 +187,7 @@ func TestCommands(t *testing.T) {
 	}
 }
 
-// Keys and passwords reach neither bundles nor the registry.
+// Keys, passwords and tokens reach neither bundles nor the registry.
 func TestCanaries(t *testing.T) {
 	var sent bytes.Buffer
 	b := newBed(t, false, func(h http.Handler) http.Handler {
@@ -204,13 +204,17 @@ func TestCanaries(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	keyless, err := quick(newInstance(t, true).signer(t), both...).Publish(t.Context(), b.subject, b.statements(t, "x"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	raw, err := os.ReadFile(key)
 	if err != nil {
 		t.Fatal(err)
 	}
-	all := fmt.Sprintf("%+v", out) + sent.String()
-	for _, bundle := range out.Bundles {
-		all += string(bundle)
+	all := fmt.Sprintf("%+v %+v", out, keyless) + sent.String()
+	for name := range out.Bundles {
+		all += string(out.Bundles[name]) + string(keyless.Bundles[name])
 	}
 	if len(sent.String()) < 10000 {
 		t.Fatalf("only %d bytes were sent", sent.Len())
