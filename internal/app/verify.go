@@ -62,14 +62,20 @@ func verifyCommand(ctx context.Context, s Streams, args []string) (fault.Code, e
 		return fault.Infra, err
 	}
 	if output == "json" {
-		err = printVerificationJSON(s.Out, v)
+		data, err := v.JSON()
+		if err != nil {
+			return fault.Internal, err
+		}
+		if _, err := s.Out.Write(data); err != nil {
+			return fault.Infra, fmt.Errorf("printing the report: %w", err)
+		}
 	} else {
 		printVerification(s.Out, v)
 	}
-	if err == nil && !v.Verified {
+	if !v.Verified {
 		return fault.Integrity, nil
 	}
-	return fault.Pass, err
+	return fault.Pass, nil
 }
 
 // verifyPolicy reads the flags. The trusted root of the public instance is
@@ -117,20 +123,6 @@ func verifyPolicy(ctx context.Context, line config.Line, getenv func(string) str
 		}
 	}
 	return p, p.Check()
-}
-
-// printVerificationJSON writes the report for programs. schema_version grows
-// when a field goes or changes its meaning.
-func printVerificationJSON(w io.Writer, v attest.Verification) error {
-	data, err := json.MarshalIndent(struct {
-		SchemaVersion int `json:"schema_version"`
-		attest.Verification
-	}{1, v}, "", "  ")
-	if err != nil {
-		return fmt.Errorf("encoding the report: %w", err)
-	}
-	_, err = w.Write(foreign.JSON(append(data, '\n')))
-	return err
 }
 
 // maxListed is how many OpenVEX statements are listed in words.

@@ -2,6 +2,7 @@ package attest
 
 import (
 	"context"
+	_ "embed"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/authn"
 
 	"github.com/vexxy/action/internal/fault"
+	"github.com/vexxy/action/internal/foreign"
 )
 
 // verifyTimeout bounds the reading and verifying of one image's attestations.
@@ -57,6 +59,25 @@ type Verification struct {
 	Others []Other `json:"others"`
 	// Evidence is the newest evidence among the verified; nil for none.
 	Evidence *Evidence `json:"evidence"`
+}
+
+//go:embed schema/verification.schema.json
+var verificationSchema []byte
+
+// VerificationSchema gives the JSON Schema (draft 2020-12) of what JSON writes.
+func VerificationSchema() []byte { return slices.Clone(verificationSchema) }
+
+// JSON writes the verification for programs. schema_version grows when a field
+// goes or changes its meaning; new fields do not change it.
+func (v Verification) JSON() ([]byte, error) {
+	data, err := json.MarshalIndent(struct {
+		SchemaVersion int `json:"schema_version"`
+		Verification
+	}{1, v}, "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("encoding the verification: %w", err)
+	}
+	return foreign.JSON(append(data, '\n')), nil
 }
 
 // Verified is one statement with a signature that counts.

@@ -59,6 +59,13 @@ func TestVerify(t *testing.T) {
 			t.Errorf("attestation is %+v", a)
 		}
 	}
+	for _, change := range []func(*Policy){nil, func(p *Policy) { p.Trust = i.trust(t) }, func(p *Policy) { p.Trust = signer(t, newKey(t)).Trust() }} {
+		data, err := verified(t, b, keyed, change).JSON()
+		if err != nil {
+			t.Fatal(err)
+		}
+		follows(t, VerificationSchema(), data, "verified")
+	}
 	if v := verified(t, b, keyless, func(p *Policy) { p.Trust = i.trust(t) }); !v.Verified || v.Attestations[0].Signature.Identity != testIdentity || v.Attestations[0].Signature.At.IsZero() {
 		t.Errorf("keyless: %v, %+v", v.Reasons, v.Attestations)
 	}
