@@ -71,7 +71,8 @@ func (t *terminal) publish(_ context.Context, end ending) {
 	complain(t.s.Err, end.out)
 }
 
-// show prints the end of a run: the table, and where the files are.
+// show prints the end of a run: the table, where the files are, and what was
+// attested.
 func show(w io.Writer, out run.Outcome, o report.TableOptions) {
 	if len(out.Images) == 0 {
 		return
@@ -80,13 +81,15 @@ func show(w io.Writer, out run.Outcome, o report.TableOptions) {
 		return // the error says it all
 	}
 	report.Table(w, out.Shown(), o)
+	for _, image := range out.Images {
+		printAttested(w, image.Image.Publication.Attested)
+	}
 }
 
 // complain prints the errors of single images.
 func complain(w io.Writer, out run.Outcome) {
 	for _, image := range out.Images {
-		if image.Err != nil {
-			local.PrintError(w, image.Err)
-		}
+		local.PrintError(w, image.Err)
+		local.PrintError(w, image.AttestErr)
 	}
 }

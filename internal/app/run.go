@@ -69,6 +69,7 @@ func perform(ctx context.Context, s Streams, args []string, h host, end *ending)
 		return fault.Pass, err
 	}
 	end.cfg, s.Environ = cfg, h.loaded(cfg)
+	hideSecrets(cfg)
 	ctx, cancel := context.WithTimeoutCause(ctx, cfg.Deadline, fault.ErrDeadline)
 	defer cancel()
 
@@ -90,7 +91,11 @@ func perform(ctx context.Context, s Streams, args []string, h host, end *ending)
 	if err != nil {
 		return fault.Infra, err
 	}
-	timeline := run.NewTimeline(h, j, stepsARun+stepsAnImage*len(cfg.Images))
+	steps := stepsAnImage
+	if cfg.Attest.Mode != config.AttestOff {
+		steps++
+	}
+	timeline := run.NewTimeline(h, j, stepsARun+steps*len(cfg.Images))
 	if unread != nil {
 		timeline.Note("everything counts as new: " + unread.Error())
 	}
@@ -130,6 +135,10 @@ func observe(ctx context.Context, s Streams, cfg config.Config, earlier *baselin
 			return failed, err
 		}
 	}
+	attester, err := newAttester(ctx, cfg, lookup(s.Environ))
+	if err != nil {
+		return failed, err
+	}
 	helper, err := selfCommand()
 	if err != nil {
 		return failed, err
@@ -157,11 +166,14 @@ func observe(ctx context.Context, s Streams, cfg config.Config, earlier *baselin
 				Platform: cfg.Platform, WantDigest: cfg.Digest, Daemon: daemon, TempDir: tmp,
 			})
 			if err == nil {
+				err = attestable(cfg, img)
+			}
+			if err == nil {
 				engine.expect(img)
 			}
 			return img, err
 		},
-		Engine: engine, Parallel: engine.parallel, Timeline: timeline,
+		Engine: engine, Attester: attester, Parallel: engine.parallel, Timeline: timeline,
 	})
 }
 

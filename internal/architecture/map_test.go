@@ -24,6 +24,7 @@ var packages = []row{
 
 	// The order of a run, and the adapters to the world.
 	{"run", []string{"baseline", "config", "consume", "fault", "gate", "journal", "judge", "record", "report", "report/gitlab", "report/sarif", "sbom", "source", "subject", "vexdiff", "vexdoc"}},
+	{"attest", []string{"config", "evidence", "fault", "foreign", "judge", "record", "source", "subject"}},
 	{"engine/kubescape", []string{"catalog", "cluster", "engine/kubescape/objects", "evidence", "exercise", "fault", "foreign", "inventory", "journal", "record", "sensor", "source", "subject", "window"}},
 	{"engine/kubescape/objects", []string{"evidence", "fault", "foreign", "inventory", "record"}},
 	{"engine/embedded", []string{"catalog", "evidence", "exercise", "fault", "inventory", "journal", "record", "sensor", "source", "subject", "window"}},
@@ -99,6 +100,7 @@ var owned = []struct {
 	{"sigs.k8s.io/kind", []string{"cluster"}},
 	{"helm.sh/helm", []string{"engine/kubescape"}},
 	{"github.com/cilium/ebpf", []string{"sensor"}},
+	{"github.com/sigstore", []string{"attest"}},
 	{"github.com/anchore/syft", []string{"catalog", "consume", "sbom"}},
 	{"github.com/anchore/grype", []string{"catalog", "catalog/catalogtest", "consume"}},
 }

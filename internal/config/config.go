@@ -82,6 +82,9 @@ type Config struct {
 	Dockerfile string
 	SARIFOpen  bool
 
+	// Attest says what is signed and attached to the image.
+	Attest Attest
+
 	// Deadline bounds the whole run.
 	Deadline time.Duration
 	// File is the configuration file that was read, or empty.
@@ -136,6 +139,9 @@ func (c Config) Secrets() []Secret {
 	}
 	if c.Publication.GitHubToken.Reveal() != "" {
 		secrets = append(secrets, c.Publication.GitHubToken)
+	}
+	if c.Attest.Password.Reveal() != "" {
+		secrets = append(secrets, c.Attest.Password)
 	}
 	return secrets
 }

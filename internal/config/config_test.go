@@ -126,6 +126,14 @@ var samples = map[string][4]string{
 	"install-timeout":            {"1s", "2s", "3s", "4s"},
 	"workload-container":         {"a", "b", "deployment/c/d", "d"},
 	"parallel":                   {"1", "2", "3", "4"},
+	"attest":                     {"dry-run", "off", "dry-run", "off"},
+	"attestation-format":         {"bundle", "legacy", "both", "bundle"},
+	"attest-sbom":                {"spdx", "none", "cyclonedx", "spdx"},
+	"attest-inconclusive":        {"true", "false", "true", "false"},
+	"attest-key":                 {"a", "env://B", "c", "d"},
+	"attest-key-password":        {redacted, redacted, redacted, redacted},
+	"sigstore-trusted-root":      {"a", "b", "c", "d"},
+	"sigstore-signing-config":    {"a", "b", "c", "d"},
 }
 
 // companions are what an input cannot be without, as variables.
@@ -140,6 +148,12 @@ func companions(in Input) []string {
 	}
 	if in.Name == "helm-values" || in.Name == "workload-container" {
 		env = append(env, "VEXXY_HELM_CHART=chart")
+	}
+	switch in.Name {
+	case "sigstore-trusted-root":
+		env = append(env, "VEXXY_SIGSTORE_SIGNING_CONFIG=file")
+	case "sigstore-signing-config":
+		env = append(env, "VEXXY_SIGSTORE_TRUSTED_ROOT=file")
 	}
 	return env
 }
@@ -182,7 +196,7 @@ func TestPrecedence(t *testing.T) {
 				want    string
 				origin  string
 			}{
-				{file, nil, image, values[3], DefaultFile + ":1"},
+				{file, companions(in), image, values[3], DefaultFile + ":1"},
 				{file, own, image, values[2], in.Variable()},
 				{file, github, image, values[1], "INPUT_" + strings.ToUpper(in.Name)},
 				{file, github, flag, values[0], "--" + in.Name},
@@ -211,6 +225,9 @@ func TestPrecedence(t *testing.T) {
 				steps = steps[1:]
 			}
 			for _, s := range steps {
+				if in.NoFile {
+					s.file = ""
+				}
 				c := must(t, s.file, s.environ, s.args...)
 				if got := c.Settings()[in.Name]; got != s.want {
 					t.Errorf("from %q, %q, %q it is %q, want %q", s.file, s.environ, s.args, got, s.want)

@@ -114,6 +114,7 @@ func Inputs() []Input {
 				onOff(func(c *Config) *bool { return &c.WarnOnly })),
 		),
 		publicationInputs(),
+		attestInputs(),
 		group("Files",
 			row("output-dir", "vexxy-results", "folder for the results",
 				text(func(c *Config) *string { return &c.OutputDir }, nil)),

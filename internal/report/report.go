@@ -43,6 +43,45 @@ type Image struct {
 type Publication struct {
 	// Files are the documents beside result.json, sorted by name.
 	Files []File `json:"files"`
+	// Attested is what was attached to the image; nil when nothing was to be.
+	Attested *Attested `json:"attested,omitempty"`
+}
+
+// Attested is what became of an image's attestations.
+type Attested struct {
+	// Mode is dry-run, key or keyless.
+	Mode string `json:"mode"`
+	// Skipped says why nothing was signed though it was asked for; empty when
+	// something was, and for a failure, which is among the causes.
+	Skipped      string        `json:"skipped,omitempty"`
+	Attestations []Attestation `json:"attestations"`
+	// Replaced are older attestations that are gone, Notes what else a user
+	// should know, Commands how to verify what is there.
+	Replaced []string `json:"replaced,omitempty"`
+	Notes    []string `json:"notes,omitempty"`
+	Commands []string `json:"commands,omitempty"`
+}
+
+// Attestation is one statement as it was read back from the registry, and
+// verified.
+type Attestation struct {
+	Statement     string `json:"statement"`
+	PredicateType string `json:"predicate_type"`
+	// Layout is bundle or legacy, Outcome attested or unchanged.
+	Layout  string `json:"layout"`
+	Outcome string `json:"outcome"`
+	// Subject is the image, Reference the manifest that holds the attestation.
+	Subject   string `json:"subject"`
+	Reference string `json:"reference"`
+	// PayloadSHA256 is of the signed statement.
+	PayloadSHA256 string `json:"payload_sha256"`
+	// Key is the key's fingerprint, Identity and Issuer those of the
+	// certificate; SignedAt and LogIndex are there where a log took part.
+	Key      string    `json:"key,omitempty"`
+	Identity string    `json:"identity,omitempty"`
+	Issuer   string    `json:"issuer,omitempty"`
+	SignedAt time.Time `json:"signed_at,omitzero"`
+	LogIndex *int64    `json:"log_index,omitempty"`
 }
 
 // File is one document.

@@ -111,24 +111,40 @@ func statements(ctx context.Context, rec record.Record, j judge.Judgement) ([]by
 // document first, as it is what is waited for, and the result last, as the
 // proof that the others are there.
 func (d Documents) WriteTo(dir string) error {
+	if err := d.writeFiles(dir); err != nil {
+		return err
+	}
+	return d.writeResult(dir)
+}
+
+// writeFiles writes all but the result.
+func (d Documents) writeFiles(dir string) error {
 	names := slices.Sorted(maps.Keys(d.Files))
 	slices.Reverse(names) // vex.openvex.json is the last in the alphabet
 	for _, name := range names {
-		if err := writeFile(filepath.Join(dir, name), d.Files[name]); err != nil {
+		if err := WriteFile(filepath.Join(dir, name), d.Files[name]); err != nil {
 			return err
 		}
 	}
-	d.Image.Publication = report.Published(d.Files)
+	return nil
+}
+
+// writeResult writes the result, with the list of the files.
+func (d Documents) writeResult(dir string) error {
+	d.Image.Publication.Files = report.Published(d.Files).Files
 	result, err := report.Result(d.Image)
 	if err != nil {
 		return fmt.Errorf("writing result: %w", err)
 	}
-	return writeFile(filepath.Join(dir, ResultFile), result)
+	return WriteFile(filepath.Join(dir, ResultFile), result)
 }
 
-// writeFile replaces a file atomically.
-func writeFile(path string, data []byte) error {
+// WriteFile replaces a file atomically, and makes its folder.
+func WriteFile(path string, data []byte) error {
 	err := func() error {
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			return err
+		}
 		tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-")
 		if err != nil {
 			return err

@@ -37,6 +37,9 @@ type ImageOutcome struct {
 	Causes  []string
 	// Err is why there is no judgement; nil when there is one.
 	Err error
+	// AttestErr is why the image was judged and not attested, though it should
+	// have been.
+	AttestErr error
 	// Image is the judged record; its Judgement is empty when Err is set.
 	Image report.Image
 }
@@ -69,7 +72,7 @@ func begin(p Plan, out *Outcome) error {
 // documents are the names of all that a run writes into an image's folder.
 var documents = []string{
 	VEXFile, SummaryFile, ResultFile, CommentFile, SARIFFile, SARIFAllFile, GitLabFile,
-	sbom.SPDX, sbom.CycloneDX, sbom.RuntimeSPDX, sbom.RuntimeCycloneDX, "record",
+	sbom.SPDX, sbom.CycloneDX, sbom.RuntimeSPDX, sbom.RuntimeCycloneDX, "record", AttestationsFolder,
 }
 
 // clearDir makes an output directory and takes an earlier run's documents out
@@ -148,10 +151,10 @@ func (out *Outcome) writeOverall(p Plan) error {
 	if err != nil {
 		return fmt.Errorf("writing overall result: %w", err)
 	}
-	if err := writeFile(filepath.Join(p.OutputDir, SummaryFile), report.OverallSummary(overall, maxSummary)); err != nil {
+	if err := WriteFile(filepath.Join(p.OutputDir, SummaryFile), report.OverallSummary(overall, maxSummary)); err != nil {
 		return err
 	}
-	return writeFile(filepath.Join(p.OutputDir, ResultFile), data)
+	return WriteFile(filepath.Join(p.OutputDir, ResultFile), data)
 }
 
 // judged reports whether the image has come to a judgement.
@@ -169,14 +172,14 @@ func (o *ImageOutcome) writeFailure(p Plan) error {
 	if err != nil {
 		return fmt.Errorf("writing result: %w", err)
 	}
-	if err := writeFile(filepath.Join(o.Dir, SummaryFile), report.FailureSummary(f)); err != nil {
+	if err := WriteFile(filepath.Join(o.Dir, SummaryFile), report.FailureSummary(f)); err != nil {
 		return err
 	}
 	mark := report.NewMark(report.CommentKey(o.Requested, p.Settings), 0)
-	if err := writeFile(filepath.Join(o.Dir, CommentFile), report.FailureComment(f, report.CommentOptions{Mark: mark})); err != nil {
+	if err := WriteFile(filepath.Join(o.Dir, CommentFile), report.FailureComment(f, report.CommentOptions{Mark: mark})); err != nil {
 		return err
 	}
-	return writeFile(filepath.Join(o.Dir, ResultFile), data)
+	return WriteFile(filepath.Join(o.Dir, ResultFile), data)
 }
 
 // Shown gives the images as the table at the end wants them.

@@ -43,6 +43,8 @@ type Plan struct {
 	StartedAt time.Time
 	Resolve   func(ctx context.Context, ref string) (source.Image, error)
 	Engine    Engine
+	// Attester, where there is one, attests to every image that was judged.
+	Attester Attester
 	// Parallel is how many images run side by side; 0 and 1 are one after the
 	// other. An engine must be fit for it, and names the steps that it reports
 	// after their images.
@@ -117,22 +119,33 @@ func (p Plan) image(ctx context.Context, img source.Image, out *ImageOutcome) er
 		return err
 	}
 	done := p.step("judge and write documents", out.Requested)
-	err = p.write(ctx, &rec, out)
+	docs, err := p.write(ctx, &rec, out)
 	done(err)
-	return err
-}
-
-// write keeps the record and what follows from it. Writing brings the record
-// to the form that a replay reads, so that both give the same documents.
-func (p Plan) write(ctx context.Context, rec *record.Record, out *ImageOutcome) error {
-	if err := record.Write(filepath.Join(out.Dir, "record"), rec); err != nil {
-		return err
-	}
-	docs, err := Compose(ctx, *rec, p.Policy)
 	if err != nil {
 		return err
 	}
-	out.Image = docs.Image
-	out.Verdict, out.Code, out.Causes = docs.Image.Decision.Verdict, docs.Image.Decision.Code, docs.Image.Decision.Causes
-	return docs.WriteTo(out.Dir)
+	if p.Attester != nil {
+		done := p.step("attest", out.Requested)
+		err := p.attest(ctx, &docs, out)
+		done(err)
+		if context.Cause(ctx) != nil {
+			return err
+		}
+	}
+	out.take(docs)
+	return docs.writeResult(out.Dir)
+}
+
+// write keeps the record and what follows from it, all but the result. Writing
+// brings the record to the form that a replay reads, so that both give the same
+// documents.
+func (p Plan) write(ctx context.Context, rec *record.Record, out *ImageOutcome) (Documents, error) {
+	if err := record.Write(filepath.Join(out.Dir, "record"), rec); err != nil {
+		return Documents{}, err
+	}
+	docs, err := Compose(ctx, *rec, p.Policy)
+	if err != nil {
+		return docs, err
+	}
+	return docs, docs.writeFiles(out.Dir)
 }
