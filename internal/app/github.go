@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -19,9 +18,6 @@ import (
 	"github.com/vexxy/action/internal/report"
 	"github.com/vexxy/action/internal/run"
 )
-
-// commentFile has the text of a comment that could not be posted.
-const commentFile = "comment.md"
 
 // gitHub is the host of a job on GitHub.
 type gitHub struct {
@@ -146,9 +142,9 @@ func (g *gitHub) annotate(end ending) {
 	}
 }
 
-// body renders what is to be said of a run, with the run's own link and what
-// was ignored below it.
-func (g *gitHub) body(end ending) github.Body {
+// foot is what stands below all that is said of a run: what was ignored, and
+// the run's own link.
+func (g *gitHub) foot() string {
 	var foot strings.Builder
 	if g.base != nil {
 		for _, line := range g.base.Ignored() {
@@ -165,17 +161,62 @@ func (g *gitHub) body(end ending) github.Body {
 	if len(links) > 0 {
 		fmt.Fprintf(&foot, "\n%s\n", strings.Join(links, " · "))
 	}
+	return foot.String()
+}
+
+// body renders the job's page.
+func (g *gitHub) body(end ending) github.Body {
+	foot := g.foot()
 	return func(limit int) []byte {
-		left := limit - foot.Len()
-		return append(github.Cut(summary(end, left), left), foot.String()...)
+		left := limit - len(foot)
+		return append(github.Cut(summary(end, left), left), foot...)
 	}
+}
+
+// remark renders the comment.
+func (g *gitHub) remark(end ending) func(limit int, resolved bool) []byte {
+	foot := g.foot()
+	return func(limit int, resolved bool) []byte {
+		o := report.CommentOptions{Limit: limit - len(foot), Resolved: resolved}
+		if text, one := oneComment(end, o); one {
+			return append(text, foot...)
+		}
+		return append(github.Cut(summary(end, o.Limit), o.Limit), foot...)
+	}
+}
+
+// oneComment is the comment on a run of one image, and on one that came to
+// nothing; a run of several has its summary.
+func oneComment(end ending, o report.CommentOptions) (text []byte, one bool) {
+	images := end.out.Images
+	switch {
+	case len(images) == 1 && judged(images[0]):
+		return report.Comment(images[0].Image, o), true
+	case len(images) > 1 && end.err == nil:
+		return nil, false
+	case len(images) == 1 && end.err == nil:
+		end.err = images[0].Err
+	}
+	return report.FailureComment(failure(end), o), true
+}
+
+// judged reports whether an image's run came to a judgement.
+func judged(image run.ImageOutcome) bool { return image.Err == nil && image.Image.Record.Digest != "" }
+
+// failure is a run that ended without a judgement.
+func failure(end ending) report.Failure {
+	f := report.Failure{RunID: end.out.ID, Version: Version(), Verdict: verdict(end), Code: end.code}
+	if end.err != nil {
+		f.Causes, f.Hint = []string{end.err.Error()}, fault.HintOf(end.err)
+	}
+	return f
 }
 
 // summary is the text on a run, of at most about limit bytes.
 func summary(end ending, limit int) []byte {
 	images := end.out.Images
 	switch {
-	case len(images) == 1 && images[0].Err == nil && images[0].Image.Record.Digest != "":
+	case len(images) == 1 && judged(images[0]):
 		return report.Summary(images[0].Image, limit)
 	case len(images) > 0 && end.err == nil: // failed, or several: the run has written it
 		text, err := os.ReadFile(filepath.Join(end.cfg.OutputDir, run.SummaryFile))
@@ -184,40 +225,30 @@ func summary(end ending, limit int) []byte {
 		}
 		fallthrough
 	default:
-		f := report.Failure{RunID: end.out.ID, Version: Version(), Verdict: verdict(end), Code: end.code}
-		if end.err != nil {
-			f.Causes, f.Hint = []string{end.err.Error()}, fault.HintOf(end.err)
-		}
-		return report.FailureSummary(f)
+		return report.FailureSummary(failure(end))
 	}
 }
 
 // comment brings the pull request's comment up to date, and gives its URL. What
-// is to be said and cannot be posted goes into a file beside the documents.
+// cannot be posted is among the run's documents.
 func (g *gitHub) comment(ctx context.Context, end ending) string {
 	cancelled := end.code == fault.Interrupted || end.code == fault.Terminated
 	if g.event.Pull == nil || len(end.cfg.Images) == 0 || cancelled || end.cfg.Publication.Comment == string(github.Never) {
 		return ""
 	}
-	c := commentOf(end, g.getenv, g.body(end))
-	c.Order = github.Order{Run: g.event.RunNumber, Attempt: g.event.RunAttempt, Started: g.begun.UnixNano()}
-	file := filepath.Join(end.cfg.OutputDir, commentFile)
-	err := os.Remove(file) // of an earlier run
-	if errors.Is(err, os.ErrNotExist) {
-		err = nil
-	}
-	g.try(file, err)
-	if g.event.Pull.Fork {
-		g.Annotate(github.Notice, "vexxy: no comment", "pull requests from forks have a token that can read alone\nthe job's summary and "+file+" have the text")
-		g.try(file, os.WriteFile(file, c.Body(github.MaxComment), 0o644))
+	none := func(why string) string {
+		g.Annotate(github.Notice, "vexxy: no comment", why+"\nthe job's summary and "+run.CommentFile+" in "+end.cfg.OutputDir+" have the text")
 		return ""
+	}
+	if g.event.Pull.Fork {
+		return none("pull requests from forks have a token that can read alone")
 	}
 	token := end.cfg.Publication.GitHubToken.Reveal()
 	if token == "" { // a program in a workflow, which may not want one
-		g.Annotate(github.Notice, "vexxy: no comment", "there is no token for it: pass ${{ github.token }} as github-token\n"+file+" has the text")
-		g.try(file, os.WriteFile(file, c.Body(github.MaxComment), 0o644))
-		return ""
+		return none("there is no token for it: pass ${{ github.token }} as github-token")
 	}
+	c := commentOf(end, g.getenv, g.remark(end))
+	c.Order = github.Order{Run: g.event.RunNumber, Attempt: g.event.RunAttempt, Started: g.begun.UnixNano()}
 	api, err := github.NewAPI(g.getenv, token)
 	var posted github.Posted
 	if err == nil {
@@ -225,7 +256,6 @@ func (g *gitHub) comment(ctx context.Context, end ending) string {
 	}
 	if err != nil {
 		g.try("no comment", err)
-		g.try(file, os.WriteFile(file, c.Body(github.MaxComment), 0o644))
 		return ""
 	}
 	fmt.Fprintf(g.s.Out, "comment %s %s\n", posted.Did, foreign.Text(posted.URL).Line(500))
@@ -233,7 +263,7 @@ func (g *gitHub) comment(ctx context.Context, end ending) string {
 }
 
 // commentOf is what there is to say of a run, but for how new it is.
-func commentOf(end ending, getenv func(string) string, body github.Body) github.Comment {
+func commentOf(end ending, getenv func(string) string, body func(int, bool) []byte) github.Comment {
 	c := github.Comment{When: github.When(end.cfg.Publication.Comment), Body: body}
 	key := append([]string{"vexxy", end.cfg.Platform, end.cfg.Engine}, github.Site(getenv)...)
 	for _, ref := range end.cfg.Images {

@@ -175,7 +175,7 @@ func TestPublishOnAPullRequest(t *testing.T) {
 		"verdict": "pass", "exit-code": "0", "affected": "3", "not-affected": "3", "under-investigation": "0", "fixed": "0", "total": "6",
 		"affected-critical": "0", "affected-high": "1", "affected-medium": "0", "affected-low": "0",
 		"vex": dir + "/vex.openvex.json", "sbom": dir + "/sbom.cdx.json", "runtime-sbom": dir + "/sbom.runtime.cdx.json",
-		"result": dir + "/result.json", "summary": dir + "/summary.md", "output-dir": dir, "sarif": "",
+		"result": dir + "/result.json", "summary": dir + "/summary.md", "output-dir": dir, "sarif": dir + "/results.sarif",
 		"digest": "sha256:fa01ef8365b9ffda3ec9cd1939afc5ecb4813682eb7974b838879b3cfada518a", "run-id": end.out.ID,
 		"comment-url": fmt.Sprintf("%s/octo/app/pull/7#issuecomment-%d", j.api.URL, comments[0].ID),
 	}
@@ -227,12 +227,8 @@ func TestPullRequestRaisesItsLimit(t *testing.T) {
 
 // Where nobody may or need comment, no comment is tried.
 func TestNoCommentIsTried(t *testing.T) {
-	for _, c := range []struct {
-		event string
-		more  string
-		file  bool // comment.md
-	}{
-		{"fork", "", true}, {"push", "", false}, {"release", "", false}, {"schedule", "", false}, {"pull_request", "INPUT_COMMENT=never", false},
+	for _, c := range []struct{ event, more string }{
+		{"fork", ""}, {"push", ""}, {"release", ""}, {"schedule", ""}, {"pull_request", "INPUT_COMMENT=never"},
 	} {
 		j := newJob(t, c.event, "", "", c.more)
 		end := j.run(t)
@@ -242,9 +238,11 @@ func TestNoCommentIsTried(t *testing.T) {
 		if n := len(j.api.Requests("")); n != 0 {
 			t.Errorf("%s: %d requests", c.event, n)
 		}
-		text, err := os.ReadFile(filepath.Join(j.dir, "vexxy-results", commentFile))
-		if c.file != (err == nil) || c.file && !strings.Contains(string(text), "vexxy: pass") {
-			t.Errorf("%s: %s: %q, %v", c.event, commentFile, text, err)
+		if text := j.read(t, filepath.Join(j.dir, "vexxy-results", run.CommentFile)); !strings.Contains(text, "vexxy: pass") {
+			t.Errorf("%s: %s: %q", c.event, run.CommentFile, text)
+		}
+		if told := strings.Contains(j.read(t, j.log), "no comment"); told != (c.event == "fork") {
+			t.Errorf("%s: that there is no comment is told: %v", c.event, told)
 		}
 		if !strings.Contains(j.read(t, j.page), "vexxy: pass") {
 			t.Errorf("%s: the job's page says nothing", c.event)
@@ -262,8 +260,8 @@ func TestPublishingFails(t *testing.T) {
 	if end.code != fault.Pass || j.outputs(t)["verdict"] != "pass" || strings.Count(log, "::warning") != 1 || !strings.Contains(log, "pull-requests: write") {
 		t.Errorf("code %d, log:\n%s", end.code, log)
 	}
-	if text := j.read(t, filepath.Join(j.dir, "vexxy-results", commentFile)); !strings.Contains(text, "vexxy: pass") {
-		t.Errorf("%s: %s", commentFile, text)
+	if text := j.read(t, filepath.Join(j.dir, "vexxy-results", run.CommentFile)); !strings.Contains(text, "vexxy: pass") {
+		t.Errorf("%s: %s", run.CommentFile, text)
 	}
 	// Nowhere to write to.
 	j = newJob(t, "push", "", "", "GITHUB_OUTPUT=", "GITHUB_STEP_SUMMARY=/")

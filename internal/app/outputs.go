@@ -39,7 +39,7 @@ func outputs(end ending) []github.Output {
 		return i.Image.Record.Subject.Digest()
 	})
 	for _, d := range []struct{ output, file string }{
-		{"vex", run.VEXFile}, {"sbom", "sbom.cdx.json"}, {"runtime-sbom", "sbom.runtime.cdx.json"}, {"sarif", "*.sarif"},
+		{"vex", run.VEXFile}, {"sbom", "sbom.cdx.json"}, {"runtime-sbom", "sbom.runtime.cdx.json"}, {"sarif", run.SARIFFile},
 	} {
 		each(d.output, func(i run.ImageOutcome) string { return file(i.Dir, d.file) })
 	}
@@ -54,24 +54,18 @@ func outputs(end ending) []github.Output {
 }
 
 // file gives the absolute path of a document if it is there.
-func file(dir, pattern string) string {
+func file(dir, name string) string {
 	if dir == "" {
 		return ""
 	}
-	abs, err := filepath.Abs(dir)
+	path, err := filepath.Abs(filepath.Join(dir, name))
 	if err != nil {
 		return ""
 	}
-	entries, err := os.ReadDir(abs)
-	if err != nil {
+	if info, err := os.Lstat(path); err != nil || !info.Mode().IsRegular() {
 		return ""
 	}
-	for _, e := range entries {
-		if ok, _ := filepath.Match(pattern, e.Name()); ok && e.Type().IsRegular() {
-			return filepath.Join(abs, e.Name())
-		}
-	}
-	return ""
+	return path
 }
 
 // severityOutputs are those that have an output of their own.

@@ -17,8 +17,6 @@ const (
 
 // CommentOptions are what a host knows of a comment.
 type CommentOptions struct {
-	// Mark is the hidden first line.
-	Mark Mark
 	// Limit is the greatest length in characters, each counted as GitHub does
 	// at most: in UTF-16. 0 stands for GitHubComment; it is never less than 600.
 	Limit int
@@ -91,8 +89,7 @@ func FailureComment(f Failure, o CommentOptions) []byte {
 	})
 }
 
-// fitted gives the first of the steps that fits, under the mark, and the floor
-// where none does.
+// fitted gives the first of the steps that fits, and the floor where none does.
 func fitted(o CommentOptions, floor string, render func(extent) string) []byte {
 	limit := o.Limit
 	if limit <= 0 {
@@ -100,12 +97,12 @@ func fitted(o CommentOptions, floor string, render func(extent) string) []byte {
 	}
 	limit = max(limit, commentFloor)
 	for _, e := range extents {
-		text := o.Mark.String() + "\n" + strings.TrimRight(render(e), "\n") + "\n"
+		text := strings.TrimRight(render(e), "\n") + "\n"
 		if characters(text) <= limit {
 			return []byte(text)
 		}
 	}
-	return []byte(o.Mark.String() + "\n" + floor + "\n\nAll is in the artifacts of this run.\n")
+	return []byte(floor + "\n\nAll is in the artifacts of this run.\n")
 }
 
 // characters counts as the strictest of the hosts may.

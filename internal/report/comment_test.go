@@ -16,7 +16,7 @@ import (
 var artifact = report.Link{Text: "all documents", URL: "https://github.com/o/r/actions/runs/7/artifacts/8"}
 
 func options(limit int) report.CommentOptions {
-	return report.CommentOptions{Mark: report.NewMark("job", 42), Limit: limit, Links: []report.Link{artifact}}
+	return report.CommentOptions{Limit: limit, Links: []report.Link{artifact}}
 }
 
 func characters(b []byte) int { return len(utf16.Encode([]rune(string(b)))) }
@@ -50,9 +50,6 @@ func TestCommentFits(t *testing.T) {
 				t.Errorf("%d findings in %d: %d characters", n, limit, c)
 			}
 			text := string(got)
-			if mark, ok := report.ParseMark(text); !ok || mark != report.NewMark("job", 42) {
-				t.Errorf("%d findings in %d: mark %v, %v", n, limit, mark, ok)
-			}
 			if limit > 3_000 && (!strings.Contains(text, "](<"+artifact.URL+">)") || !strings.Contains(text, "**Evidence** ✅ E1")) {
 				t.Errorf("%d findings in %d: no link or no evidence:\n%.300s", n, limit, text)
 			}
@@ -160,61 +157,6 @@ func TestLinksLeadWhereTheyShould(t *testing.T) {
 		if got := strings.Contains(html, `<a href="`+c.want+`">T</a>`); got != (c.want != "") || c.want == "" && strings.Contains(html, "<a ") {
 			t.Errorf("%q: %s", c.url, html[strings.Index(html, "Documents"):])
 		}
-	}
-}
-
-func TestMark(t *testing.T) {
-	m := report.NewMark("a --> b\n", 1<<63)
-	if strings.ContainsAny(m.String(), "\n") || strings.Count(m.String(), "-->") != 1 {
-		t.Errorf("%q", m)
-	}
-	got, ok := report.ParseMark(m.String() + "\r\nrest")
-	if !ok || got != m {
-		t.Errorf("%v, %v", got, ok)
-	}
-	for _, text := range []string{
-		"", "x\n" + m.String(), " " + m.String(), "<!-- vexxy:comment key=1 order=1 -->", m.String() + " x",
-		"<!-- vexxy:comment key=" + strings.Repeat("a", 32) + " order=99999999999999999999 -->", strings.ToUpper(m.String()),
-	} {
-		if m, ok := report.ParseMark(text); ok {
-			t.Errorf("%q has the mark %v", text, m)
-		}
-	}
-	for _, c := range []struct {
-		key   string
-		order uint64
-		want  bool
-	}{{"k", 5, true}, {"k", 6, true}, {"k", 4, false}, {"other", 6, false}} {
-		if got := report.NewMark(c.key, c.order).Replaces(report.NewMark("k", 5)); got != c.want {
-			t.Errorf("%v replaces: %v", c, got)
-		}
-	}
-	key := report.CommentKey("nginx:1.25", nil)
-	for _, requested := range []string{"nginx", "nginx:2", "nginx@sha256:ab", "nginx:2@sha256:ab"} {
-		if report.CommentKey(requested, map[string]string{"duration": "5s"}) != key {
-			t.Errorf("%s has another comment", requested)
-		}
-	}
-	for _, other := range []string{
-		report.CommentKey("localhost:5000/nginx", nil), report.CommentKey("apache", nil), report.CommentKey("nginx", nil, "job"),
-		report.CommentKey("nginx", map[string]string{"platform": "linux/arm64"}),
-	} {
-		if other == key {
-			t.Errorf("%q and %q share a comment", other, key)
-		}
-	}
-	if report.CommentKey("localhost:5000/a", nil) == report.CommentKey("localhost:5000/b", nil) || report.CommentKey("localhost:5000/a:1", nil) != report.CommentKey("localhost:5000/a:2", nil) {
-		t.Error("a registry's port passes for a tag")
-	}
-	s := sample().Record.Subject
-	other := s
-	other.Tag, other.Requested, other.IndexDigest = "2", "nginx:2", ""
-	if report.ImageKey(s) != report.ImageKey(other) {
-		t.Error("another tag is another image")
-	}
-	other.Platform.Architecture = "arm64"
-	if report.ImageKey(s) == report.ImageKey(other) {
-		t.Error("platforms are one image")
 	}
 }
 

@@ -1,9 +1,8 @@
 // Package report tells people and programs what was decided: result.json,
 // summary.md, the comment on a change, annotations and the table at the end of
-// a run. All of it is a pure function
-// of the record, the judgement and the decision, but for the one part of
-// result.json that says so. Foreign text reaches it only through the encoders
-// of internal/foreign.
+// a run. All of it is a pure function of the record, the judgement and the
+// decision, but for the one part of result.json that says so. Foreign text
+// reaches it only through the encoders of internal/foreign.
 package report
 
 import (
@@ -12,6 +11,7 @@ import (
 	"encoding/hex"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/vexxy/action/internal/baseline"
@@ -20,6 +20,7 @@ import (
 	"github.com/vexxy/action/internal/gate"
 	"github.com/vexxy/action/internal/judge"
 	"github.com/vexxy/action/internal/record"
+	"github.com/vexxy/action/internal/subject"
 	"github.com/vexxy/action/internal/vexdiff"
 )
 
@@ -144,3 +145,13 @@ var schema []byte
 
 // Schema gives the JSON Schema (draft 2020-12) of result.json.
 func Schema() []byte { return slices.Clone(schema) }
+
+// ImageKey names a subject across runs, by its repository and platform,
+// whatever its version.
+func ImageKey(s subject.Subject) string {
+	name := s.Repository
+	if name == "" {
+		name = s.Requested
+	}
+	return strings.Join([]string{"vexxy", name, s.Platform.String()}, "\x00")
+}

@@ -175,8 +175,7 @@ func (o *ImageOutcome) writeFailure(p Plan) error {
 	if err := WriteFile(filepath.Join(o.Dir, SummaryFile), report.FailureSummary(f)); err != nil {
 		return err
 	}
-	mark := report.NewMark(report.CommentKey(o.Requested, p.Settings), 0)
-	if err := WriteFile(filepath.Join(o.Dir, CommentFile), report.FailureComment(f, report.CommentOptions{Mark: mark})); err != nil {
+	if err := WriteFile(filepath.Join(o.Dir, CommentFile), report.FailureComment(f, report.CommentOptions{})); err != nil {
 		return err
 	}
 	return WriteFile(filepath.Join(o.Dir, ResultFile), data)

@@ -33,10 +33,9 @@ func reports(img report.Image) (map[string][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	mark := report.NewMark(report.CommentKey(img.Record.Subject.Requested, settings), 0)
 	return map[string][]byte{
 		SummaryFile: report.Summary(img, maxSummary),
-		CommentFile: report.Comment(img, report.CommentOptions{Mark: mark}),
+		CommentFile: report.Comment(img, report.CommentOptions{}),
 		SARIFFile:   affected.Data, SARIFAllFile: all.Data, GitLabFile: scan,
 	}, nil
 }

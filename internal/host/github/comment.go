@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf16"
 
 	gh "github.com/google/go-github/v60/github"
 
@@ -26,8 +27,7 @@ const (
 )
 
 // MaxComment is the longest comment, in characters
-// (https://docs.github.com/rest/issues/comments); a text of as many bytes has no
-// more of them.
+// (https://docs.github.com/rest/issues/comments).
 const MaxComment = 65536
 
 // Comment is what a run has to say on its pull request.
@@ -43,7 +43,9 @@ type Comment struct {
 	When  When
 	// Affected says that something is.
 	Affected bool
-	Body     Body
+	// Body renders the text in at most limit characters. resolved says that it takes
+	// the place of one that told of something affected, and nothing is any more.
+	Body func(limit int, resolved bool) []byte
 }
 
 // Posted is what became of a comment.
@@ -224,7 +226,7 @@ func (p *poster) ours(c *gh.IssueComment) *sighting {
 }
 
 func (p *poster) begin(ctx context.Context) failure {
-	body := p.text(p.keys[len(p.keys)-1])
+	body := p.text(p.keys[len(p.keys)-1], false)
 	ctx, cancel := p.api.once(ctx)
 	defer cancel()
 	c, _, err := p.api.client.Issues.CreateComment(ctx, p.owner, p.repo, p.pull, &gh.IssueComment{Body: &body})
@@ -236,7 +238,7 @@ func (p *poster) begin(ctx context.Context) failure {
 }
 
 func (p *poster) update(ctx context.Context, found *sighting) failure {
-	body, did := p.text(found.mark.key), "updated"
+	body, did := p.text(found.mark.key, found.mark.affected && !p.comment.Affected), "updated"
 	if p.comment.When == OnChange && found.mark.state == p.comment.State {
 		body, did = p.head(found.mark.key)+found.rest, "kept"
 	}
@@ -263,14 +265,21 @@ func (p *poster) drop(ctx context.Context) failure {
 }
 
 func (p *poster) head(key string) string {
-	return mark{key, p.comment.Order, p.comment.State}.String()
+	return mark{key, p.comment.Order, p.comment.State, p.comment.Affected}.String()
 }
 
-func (p *poster) text(key string) string {
+func (p *poster) text(key string, resolved bool) string {
 	head := p.head(key)
 	left := p.limit - len(head)
-	return head + strings.ToValidUTF8(string(Cut(p.comment.Body(left), left)), "\ufffd")
+	text := strings.ToValidUTF8(string(p.comment.Body(left, resolved)), "\ufffd")
+	if characters(text) > left {
+		text = string(Cut([]byte(text), left))
+	}
+	return head + text
 }
+
+// characters counts as GitHub does at most: in UTF-16.
+func characters(s string) int { return len(utf16.Encode([]rune(s))) }
 
 // address gives a URL of the API's if it is one.
 func address(s string) string {

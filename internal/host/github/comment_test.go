@@ -34,7 +34,9 @@ func client(t *testing.T, s *githubtest.Server, token string) *API {
 	return a
 }
 
-func says(text string) Body { return func(int) []byte { return []byte(text) } }
+func says(text string) func(int, bool) []byte {
+	return func(int, bool) []byte { return []byte(text) }
+}
 
 // said is the comment of run n that says text.
 func said(n int64, text string) Comment {
@@ -102,7 +104,7 @@ func TestUpdateInALongConversation(t *testing.T) {
 // The mark of somebody else, or in a quotation, is not ours.
 func TestAuthorAndPlaceAreChecked(t *testing.T) {
 	s, a := server(t)
-	head := mark{Digest("key"), Order{99, 1, 0}, Digest("x")}.String()
+	head := mark{Digest("key"), Order{99, 1, 0}, Digest("x"), true}.String()
 	s.Add("mallory", head+"all is well")
 	s.Add("github-actions", head+"all is well")
 	s.Add(s.Viewer, "> "+head+"quoted")
@@ -401,12 +403,25 @@ func TestBudget(t *testing.T) {
 	}
 }
 
+// The text knows when it takes the place of one that told of something
+// affected.
+func TestResolved(t *testing.T) {
+	s, a := server(t)
+	for i, affected := range []bool{false, true, true, false, false} {
+		c := said(int64(i+1), "")
+		c.Affected = affected
+		c.Body = func(_ int, resolved bool) []byte { return fmt.Appendf(nil, "run %d, resolved %t", i+1, resolved) }
+		post(t, a, c)
+		shows(t, s, fmt.Sprintf("run %d, resolved %t", i+1, i == 3))
+	}
+}
+
 // A text that GitHub finds too long is asked for again, shorter.
 func TestTooLong(t *testing.T) {
 	s, a := server(t)
 	var asked []int
 	c := said(1, "")
-	c.Body = func(limit int) []byte {
+	c.Body = func(limit int, _ bool) []byte {
 		asked = append(asked, limit)
 		return []byte(strings.Repeat("x", limit))
 	}
@@ -464,7 +479,7 @@ func TestCancelled(t *testing.T) {
 }
 
 func FuzzMark(f *testing.F) {
-	f.Add(mark{Digest("k"), Order{1, 2, 3}, Digest("s")}.String() + "text")
+	f.Add(mark{Digest("k"), Order{1, 2, 3}, Digest("s"), true}.String() + "text")
 	f.Fuzz(func(t *testing.T, body string) {
 		m, rest, ok := readMark(body)
 		if ok && !strings.HasSuffix(body, rest) {

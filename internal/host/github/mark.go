@@ -16,6 +16,8 @@ type mark struct {
 	key   string
 	order Order
 	state string
+	// affected says that it tells of something affected.
+	affected bool
 }
 
 // Order tells a newer run of one workflow from an older one. A run that is
@@ -35,10 +37,11 @@ func (o Order) Compare(p Order) int {
 // sameRun reports whether both are of one attempt of one run.
 func (o Order) sameRun(p Order) bool { return o.Run == p.Run && o.Attempt == p.Attempt }
 
-var markLine = regexp.MustCompile(`^<!-- vexxy:comment key=([0-9a-f]{32}) order=([0-9]{1,19})\.([0-9]{1,19})\.([0-9]{1,19}) state=([0-9a-f]{32}) -->\r?\n`)
+var markLine = regexp.MustCompile(`^<!-- vexxy:comment key=([0-9a-f]{32}) order=([0-9]{1,19})\.([0-9]{1,19})\.([0-9]{1,19}) state=([0-9a-f]{32}) affected=(true|false) -->\r?\n`)
 
 func (m mark) String() string {
-	return fmt.Sprintf("<!-- vexxy:comment key=%s order=%d.%d.%d state=%s -->\n", m.key, m.order.Run, m.order.Attempt, m.order.Started, m.state)
+	return fmt.Sprintf("<!-- vexxy:comment key=%s order=%d.%d.%d state=%s affected=%t -->\n",
+		m.key, m.order.Run, m.order.Attempt, m.order.Started, m.state, m.affected)
 }
 
 // readMark gives a comment's mark and the text below it. A mark anywhere but in
@@ -48,7 +51,7 @@ func readMark(body string) (m mark, rest string, ok bool) {
 	if got == nil {
 		return mark{}, "", false
 	}
-	m = mark{key: got[1], state: got[5]}
+	m = mark{key: got[1], state: got[5], affected: got[6] == "true"}
 	for i, field := range []*int64{&m.order.Run, &m.order.Attempt, &m.order.Started} {
 		n, err := strconv.ParseInt(got[2+i], 10, 64)
 		if err != nil {
