@@ -43,7 +43,7 @@ async function released(env, pins, options) {
   const dir = fs.mkdtempSync(path.join(path.resolve(env.RUNNER_TEMP || require('os').tmpdir()), 'vexxy-action-'));
   const file = path.join(dir, 'vexxy');
   try {
-    await download(new URL(`${pins.version}/${pin.name}`, pins.base), file, { ...options, sha256: pin.sha256, bytes: pin.bytes });
+    await download(new URL(`${pins.version}/${pin.name}`, pins.base), file, { env, ...options, sha256: pin.sha256, bytes: pin.bytes });
     fs.chmodSync(file, 0o755);
   } catch (err) {
     fs.rmSync(dir, { recursive: true, force: true });

@@ -10,8 +10,10 @@ const { Transform } = require('stream');
 const { setTimeout: pause } = require('timers/promises');
 
 const { Failure, codes } = require('./failure');
+const { proxyOf, through, tunnel } = require('./proxy');
 
 const defaults = {
+  env: {}, // that names a proxy
   bytes: 512 << 20, // the most that a binary can have
   redirects: 5,
   tries: 4,
@@ -76,9 +78,16 @@ async function once(url, file, o, signal) {
   throw new Failure(codes.infra, `downloading ${url}: more than ${o.redirects} redirects`);
 }
 
-function get(at, o, signal) {
+async function get(at, o, signal) {
+  let way = { ca: o.ca };
+  try {
+    const proxy = proxyOf(at, o.env);
+    if (proxy) way = through(await tunnel(proxy, at, { signal, idle: o.idle }), at, o.ca);
+  } catch (err) {
+    throw err.name === 'AbortError' ? err : new Passing(err.message);
+  }
   return new Promise((resolve, reject) => {
-    const request = https.get(at, { ca: o.ca, signal, headers: { 'User-Agent': 'vexxy-action', Accept: 'application/octet-stream' } }, resolve);
+    const request = https.get(at, { ...way, signal, headers: { 'User-Agent': 'vexxy-action', Accept: 'application/octet-stream' } }, resolve);
     request.setTimeout(o.idle, () => request.destroy(new Error(`nothing came for ${o.idle / 1000} s`)));
     request.on('error', (err) => reject(err.name === 'AbortError' ? err : new Passing(err.message)));
   });

@@ -5,6 +5,7 @@ const crypto = require('node:crypto');
 const fs = require('node:fs');
 const http = require('node:http');
 const https = require('node:https');
+const net = require('node:net');
 const os = require('node:os');
 const path = require('node:path');
 const { execFileSync } = require('node:child_process');
@@ -46,11 +47,11 @@ beforeEach(() => { asked = []; answer = (q, r) => r.end(body); });
 const address = (s, scheme) => `${scheme}://127.0.0.1:${s.address().port}/`;
 
 // get finds the binary of a release that the server has.
-function get(pin = {}, options = {}) {
+function get(pin = {}, options = {}, env = {}) {
   const temp = fs.mkdtempSync(path.join(dir, 'temp-'));
   const pins = { version: 'v1.2.3', base: address(server, 'https'), files: { 'linux-x64': { name: 'vexxy_linux_amd64', sha256, bytes: body.length, ...pin } } };
   const o = { platform: 'linux', arch: 'x64', ca, pause: 5, ...options };
-  return { temp, found: find({ RUNNER_TEMP: temp }, pins, o) };
+  return { temp, found: find({ RUNNER_TEMP: temp, ...env }, pins, o) };
 }
 
 // fails holds a download that must not give a binary.
@@ -141,6 +142,62 @@ test('a server that says nothing is given up', async () => {
   await fails(get({}, { total: 100 }), 5, /not done after 0.1 s/);
   answer = (q, r) => { r.write('x'); };
   await fails(get({}, { total: 100 }), 5, /not done after 0.1 s/);
+});
+
+// proxy starts a proxy that asks for a login, and lists where it was asked to.
+async function proxy(t, login = '') {
+  const to = [];
+  const sockets = new Set();
+  const s = http.createServer();
+  s.on('connect', (q, socket) => {
+    to.push(q.url);
+    sockets.add(socket);
+    socket.on('error', () => {});
+    const want = login && `Basic ${Buffer.from(login).toString('base64')}`;
+    if (want && q.headers['proxy-authorization'] !== want) {
+      socket.end('HTTP/1.1 407 Proxy Authentication Required\r\n\r\n');
+      return;
+    }
+    const [host, port] = q.url.split(':');
+    const out = net.connect(port, host, () => { socket.write('HTTP/1.1 200 OK\r\n\r\n'); out.pipe(socket); socket.pipe(out); });
+    out.on('error', () => socket.destroy());
+  });
+  await listen(s);
+  t.after(() => { for (const socket of sockets) socket.destroy(); s.close(); });
+  return { to, host: `127.0.0.1:${s.address().port}` };
+}
+
+test('a proxy is used, and TLS is spoken through it', async (t) => {
+  const p = await proxy(t, 'me:p@ss');
+  const got = await get({}, {}, { https_proxy: `http://me:p%40ss@${p.host}` }).found;
+  assert.deepStrictEqual(fs.readFileSync(got.path), body);
+  assert.deepStrictEqual(p.to, [`127.0.0.1:${server.address().port}`]);
+  // Its certificate is the server's to show.
+  await fails(get({}, { ca: undefined, tries: 1 }, { HTTPS_PROXY: `http://me:p%40ss@${p.host}` }), 5, /self.signed/);
+  const denied = get({}, { tries: 1 }, { https_proxy: p.host });
+  await fails(denied, 5, /proxy 127\.0\.0\.1:\d+ answers 407/);
+});
+
+test('no_proxy goes past the proxy', async (t) => {
+  const p = await proxy(t);
+  for (const no of ['127.0.0.1', '*', `x, 127.0.0.1:${server.address().port}`]) {
+    await get({}, {}, { https_proxy: p.host, no_proxy: no }).found;
+    assert.deepStrictEqual(p.to, [], no);
+  }
+  for (const no of ['', '27.0.0.1', '127.0.0.1:1', 'example']) {
+    await get({}, {}, { https_proxy: p.host, NO_PROXY: no }).found;
+    assert.strictEqual(p.to.length, 1, no);
+    p.to.length = 0;
+  }
+});
+
+test('a proxy that is none is said', async () => {
+  await fails(get({}, { tries: 1 }, { https_proxy: 'http://127.0.0.1:1' }), 5, /proxy 127\.0\.0\.1:1: /);
+  await fails(get({}, { tries: 1 }, { https_proxy: 'http://[' }), 5, /https_proxy is no address/);
+  const silent = net.createServer(() => {});
+  await listen(silent);
+  await fails(get({}, { tries: 1, idle: 50 }, { https_proxy: `127.0.0.1:${silent.address().port}` }), 5, /nothing came/);
+  silent.close();
 });
 
 test('an unknown certificate is refused', async () => {
