@@ -25,6 +25,9 @@ func Commands(p Published, key, root string) []string {
 	} else {
 		own = append(own, "--identity", first.Signature.Identity, "--issuer", first.Signature.Issuer)
 		cosign = append(cosign, "--certificate-identity", first.Signature.Identity, "--certificate-oidc-issuer", first.Signature.Issuer)
+		if first.Signature.Stamped {
+			cosign = append(cosign, "--use-signed-timestamps")
+		}
 	}
 	if root != "" {
 		own, cosign = append(own, "--sigstore-trusted-root", root), append(cosign, "--trusted-root", root)

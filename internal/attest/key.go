@@ -203,6 +203,14 @@ func fingerprint(key crypto.PublicKey) string {
 	return "SHA256:" + hex.EncodeToString(s[:])
 }
 
+func derOf(key crypto.PublicKey) ([]byte, error) {
+	der, err := x509.MarshalPKIXPublicKey(key)
+	if err != nil {
+		return nil, fmt.Errorf("encoding the public key: %w", err)
+	}
+	return der, nil
+}
+
 // The methods of sigstore-go's sign.Keypair.
 
 func (k keypair) GetHashAlgorithm() protocommon.HashAlgorithm { return k.details.GetProtoHashType() }

@@ -13,8 +13,6 @@ import (
 	"github.com/go-openapi/runtime"
 	httptransport "github.com/go-openapi/runtime/client"
 	"github.com/go-openapi/strfmt"
-	"github.com/sigstore/rekor-tiles/v2/pkg/client"
-	"github.com/sigstore/rekor-tiles/v2/pkg/client/write"
 	rekorv1 "github.com/sigstore/rekor/pkg/generated/client"
 	"github.com/sigstore/rekor/pkg/util"
 	"github.com/sigstore/sigstore-go/pkg/root"
@@ -121,16 +119,16 @@ func choose(sc *root.SigningConfig) (services, error) {
 }
 
 // logs gives the clients of the transparency logs.
-func (s services) logs(ctx context.Context) []sign.Transparency {
+func (s services) logs(ctx context.Context, keys sign.Keypair) []sign.Transparency {
 	var all []sign.Transparency
 	for _, r := range s.rekor {
+		if r.MajorAPIVersion != 1 {
+			all = append(all, tiles{r.URL, keys})
+			continue
+		}
 		o := &sign.RekorOptions{BaseURL: r.URL, Version: r.MajorAPIVersion, Timeout: serviceTimeout}
-		if r.MajorAPIVersion == 1 {
-			if u, err := url.Parse(r.URL); err == nil {
-				o.Client = rekorClient(ctx, u)
-			}
-		} else if c, err := write.NewWriter(r.URL, client.WithUserAgent("vexxy")); err == nil {
-			o.ClientV2 = c
+		if u, err := url.Parse(r.URL); err == nil {
+			o.Client = rekorClient(ctx, u)
 		}
 		all = append(all, sign.NewRekor(o))
 	}

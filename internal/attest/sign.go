@@ -84,7 +84,7 @@ func (s *Signer) sign(ctx context.Context, st Statement) (signed, error) {
 	} else {
 		o.TrustedRoot = nil // it knows no keys; Trust verifies with the key and the root
 	}
-	o.TransparencyLogs, o.TimestampAuthorities = s.services.logs(ctx), s.services.authorities(ctx)
+	o.TransparencyLogs, o.TimestampAuthorities = s.services.logs(ctx, s.keys), s.services.authorities(ctx)
 	raw, err := sign.Bundle(&sign.DSSEData{Data: st.Payload, PayloadType: payloadType}, s.keys, o)
 	if err != nil {
 		return signed{}, signFault(ctx, st.Name, err)

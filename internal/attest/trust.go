@@ -41,6 +41,9 @@ type Signature struct {
 	At time.Time `json:"at,omitzero"`
 	// LogIndex is the entry's in the transparency log, -1 for none.
 	LogIndex int64 `json:"log_index"`
+	// Stamped says that the time is a time-stamping authority's alone, as the
+	// log vouches for none.
+	Stamped bool `json:"-"`
 }
 
 // material is the trusted root with one key added.
@@ -160,6 +163,7 @@ func (t Trust) signature(b *bundle.Bundle, r *verify.VerificationResult) Signatu
 	}
 	if entries := b.GetVerificationMaterial().GetTlogEntries(); len(entries) > 0 && (t.Key == nil || t.Logged) {
 		s.LogIndex = entries[0].GetLogIndex()
+		s.Stamped = entries[0].GetInclusionPromise() == nil
 	}
 	return s
 }
