@@ -42,6 +42,8 @@ modules() { git ls-files 'scripts/demodb/go.mod' 'scripts/images/go/*/go.mod' | 
 scripts_of_shell() { git ls-files -z | xargs -0 grep -lE -m1 '^#!/bin/(ba)?sh' -- | sort; }
 
 build_tools() { (cd scripts/tools && go build -o "$tools/" tool); }
+# What runs the action as GitHub does.
+build_act() { (cd scripts/act && go build -o "$tools/" tool); }
 check_format() {
     local out
     out=$(git ls-files '*.go' | xargs gofmt -l) || return 1
@@ -57,13 +59,18 @@ check_shell() { scripts_of_shell | xargs shellcheck; }
 check_arm64() { GOARCH=arm64 go vet ./internal/sensor/...; }
 # What needs a cluster is left out by its name here, and not skipped: it is all
 # of the step cluster.
-unit_tests() { go list ./... | grep -v /internal/e2e | xargs go test -vet=off -timeout 20m -skip '^TestCluster'; }
+unit_tests() {
+    local registry
+    registry=$(scripts/setup/registry.sh "$cache") || return 1
+    go list ./... | grep -v /internal/e2e | VEXXY_TEST_REGISTRY=$registry xargs go test -vet=off -timeout 20m -skip '^TestCluster'
+}
 module_tests() {
     local m
     for m in $(modules); do
         (cd "$m" && go test -vet=off -timeout 10m ./...) || return 1
     done
 }
+shim_tests() { node --test scripts/action/test/*.test.js; }
 e2e_tests() { go test -vet=off -timeout 40m -v -skip '^Test(Kubescape|ExistingCluster)' ./internal/e2e/... | grep -vE '^=== (RUN|PAUSE|CONT)'; }
 bed_tests() {
     local m
@@ -98,11 +105,13 @@ lint_steps() {
 unit_steps() {
     step 'unit and integration tests' unit_tests
     step "scripts' tests" module_tests
+    step 'action shim' shim_tests
 }
 e2e_steps() {
     step build make -s build || finish
     step database make -s db || finish
     step images make -s images || finish
+    step act build_act || finish
     step 'end-to-end tests' e2e_tests
 }
 cluster_steps() {

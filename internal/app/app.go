@@ -44,6 +44,8 @@ func commands() []command {
 			takes: " [--INPUT VALUE…] IMAGE…", inputs: config.Inputs(), more: inputsHelp},
 		{name: "replay", short: "make the documents anew from a record", run: replayCommand,
 			takes: " [--output-dir DIR] RECORD", inputs: replayInputs},
+		{name: "verify", short: "say who attested what to an image, and hold it to a policy", run: verifyCommand,
+			takes: " --key FILE IMAGE, or --identity WHO --issuer URL IMAGE", inputs: verifyInputs, more: verifyHelp},
 		{name: "doctor", short: "say what this machine can do, and what to do about the rest", run: doctorCommand},
 		{name: "cleanup", short: "remove what a killed run has left", run: cleanupCommand},
 		{name: "version", short: "print the version", run: versionCommand},

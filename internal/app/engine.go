@@ -137,7 +137,7 @@ func (m making) exercise() exercise.Plan {
 	return exercise.Plan{
 		ReadyURL: cfg.ReadyURL, ReadyCommand: argv(cfg.ReadyCommand), ReadyTimeout: cfg.ReadyTimeout,
 		TestCommand: cfg.TestCommand, ExecCommand: argv(cfg.ExecCommand), TestTimeout: cfg.TestTimeout,
-		HTTPProbe: cfg.HTTPProbe, Environ: m.streams.Environ, Redact: m.redact,
+		HTTPProbe: cfg.HTTPProbe, Environ: withoutSecrets(m.cfg, m.streams.Environ), Redact: m.redact,
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,15 +12,12 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/term"
-
+	"github.com/vexxy/action/internal/baseline"
 	"github.com/vexxy/action/internal/catalog"
 	"github.com/vexxy/action/internal/config"
 	"github.com/vexxy/action/internal/engine/embedded"
 	"github.com/vexxy/action/internal/fault"
-	"github.com/vexxy/action/internal/host/local"
 	"github.com/vexxy/action/internal/journal"
-	"github.com/vexxy/action/internal/report"
 	"github.com/vexxy/action/internal/run"
 	"github.com/vexxy/action/internal/source"
 )
@@ -39,14 +37,39 @@ const (
 )
 
 // noInputs are variables that look like inputs and are none.
-var noInputs = []string{journal.StateVariable, "VEXXY_CONTAINER", "VEXXY_NAMESPACE", "VEXXY_POD"}
+var noInputs = []string{
+	journal.StateVariable, "VEXXY_CONTAINER", "VEXXY_NAMESPACE", "VEXXY_POD",
+	"INPUT_BINARY", "INPUT_MATRIX", // of the action itself
+}
 
 // runCommand is `vexxy run`.
 func runCommand(ctx context.Context, s Streams, args []string) (fault.Code, error) {
-	cfg, err := config.Load(args, s.Environ, os.ReadFile, config.Options{Ignore: noInputs})
-	if err != nil {
-		return fault.Usage, err
+	h := newHost(s)
+	defer h.Close()
+	var end ending
+	end.code, end.err = perform(ctx, s, args, h, &end)
+	if errors.Is(end.err, config.ErrHelp) {
+		return fault.Pass, end.err
 	}
+	if end.err != nil {
+		end.code = fault.Worst(end.code, fault.CodeOf(ctx, end.err))
+	}
+	h.publish(ctx, end)
+	return end.code, end.err
+}
+
+// perform is all of a run but its publication. It fills in what end has of
+// inputs and outcome as they come to be known.
+func perform(ctx context.Context, s Streams, args []string, h host, end *ending) (fault.Code, error) {
+	if err := h.usable(); err != nil {
+		return fault.Pass, err // the error has the code
+	}
+	cfg, err := config.Load(args, s.Environ, h.readFile, config.Options{Ignore: noInputs})
+	if err != nil {
+		return fault.Pass, err
+	}
+	end.cfg, s.Environ = cfg, h.loaded(cfg)
+	hideSecrets(cfg)
 	ctx, cancel := context.WithTimeoutCause(ctx, cfg.Deadline, fault.ErrDeadline)
 	defer cancel()
 
@@ -54,7 +77,9 @@ func runCommand(ctx context.Context, s Streams, args []string) (fault.Code, erro
 	if err != nil {
 		return fault.Internal, err
 	}
+	end.out = run.Outcome{ID: id}
 	started := time.Now().UTC()
+	earlier, unread := openBaseline(cfg) // which may lie in the output directory
 	if err := run.MakeDir(cfg.OutputDir); err != nil {
 		return fault.Usage, err
 	}
@@ -66,24 +91,27 @@ func runCommand(ctx context.Context, s Streams, args []string) (fault.Code, erro
 	if err != nil {
 		return fault.Infra, err
 	}
-	progress := local.ForFile(s.Err, lookup(s.Environ))
-	timeline := run.NewTimeline(progress, j, stepsARun+stepsAnImage*len(cfg.Images))
-	out, err := observe(ctx, s, cfg, id, started, j, timeline)
-	progress.Close()
-	if cerr := j.Close(string(out.Verdict)); cerr != nil && err == nil {
+	steps := stepsAnImage
+	if cfg.Attest.Mode != config.AttestOff {
+		steps++
+	}
+	timeline := run.NewTimeline(h, j, stepsARun+steps*len(cfg.Images))
+	if unread != nil {
+		timeline.Note("everything counts as new: " + unread.Error())
+	}
+	end.out, err = observe(ctx, s, cfg, earlier, id, started, j, timeline)
+	h.Close()
+	if cerr := j.Close(string(end.out.Verdict)); cerr != nil && err == nil {
 		err = fault.New(fault.Infra, "", "closing the journal: %w", cerr)
 	}
-	show(s, out)
-	for _, image := range out.Images {
-		if image.Err != nil {
-			local.PrintError(s.Err, image.Err)
-		}
+	if err != nil { // while the context knows the deadline
+		return fault.Worst(end.out.Code, fault.CodeOf(ctx, err)), err
 	}
-	return out.Code, err
+	return end.out.Code, nil
 }
 
 // observe runs the plan and takes back all that it made, whatever happened.
-func observe(ctx context.Context, s Streams, cfg config.Config, id string, started time.Time, j *journal.Journal, timeline *run.Timeline) (run.Outcome, error) {
+func observe(ctx context.Context, s Streams, cfg config.Config, earlier *baseline.Set, id string, started time.Time, j *journal.Journal, timeline *run.Timeline) (run.Outcome, error) {
 	failed := run.Outcome{ID: id, Verdict: "error"} // the error has the code
 	tmp, err := os.MkdirTemp("", "vexxy-"+id+"-")
 	if err != nil {
@@ -107,6 +135,10 @@ func observe(ctx context.Context, s Streams, cfg config.Config, id string, start
 			return failed, err
 		}
 	}
+	attester, err := newAttester(ctx, cfg, lookup(s.Environ))
+	if err != nil {
+		return failed, err
+	}
 	helper, err := selfCommand()
 	if err != nil {
 		return failed, err
@@ -128,18 +160,34 @@ func observe(ctx context.Context, s Streams, cfg config.Config, id string, start
 	}
 	return run.Run(ctx, run.Plan{
 		ID: id, Version: Version(), Images: cfg.Images,
-		Settings: cfg.Settings(), Policy: cfg.Policy(), OutputDir: cfg.OutputDir, StartedAt: started,
+		Settings: cfg.Settings(), Policy: cfg.Policy(), Baseline: earlier, OutputDir: cfg.OutputDir, StartedAt: started,
 		Resolve: func(ctx context.Context, ref string) (source.Image, error) {
 			img, err := source.Resolve(ctx, ref, source.Options{
 				Platform: cfg.Platform, WantDigest: cfg.Digest, Daemon: daemon, TempDir: tmp,
 			})
 			if err == nil {
+				err = attestable(cfg, img)
+			}
+			if err == nil {
 				engine.expect(img)
 			}
 			return img, err
 		},
-		Engine: engine, Parallel: engine.parallel, Timeline: timeline,
+		Engine: engine, Attester: attester, Parallel: engine.parallel, Timeline: timeline,
 	})
+}
+
+// openBaseline reads the earlier run that the inputs name, nil for none. One
+// that cannot be read does not end the run: everything is new to it.
+func openBaseline(cfg config.Config) (*baseline.Set, error) {
+	if cfg.Baseline == "" {
+		return nil, nil
+	}
+	set, err := baseline.Open(cfg.Baseline)
+	if err != nil {
+		set = baseline.UnusableSet(cfg.Baseline, err)
+	}
+	return &set, err
 }
 
 // undo takes back what the engine made. What cannot be taken back in time is
@@ -218,20 +266,4 @@ func lookup(environ []string) func(string) string {
 		})
 		return env[name]
 	}
-}
-
-// show prints the end of a run: the table, and where the files are.
-func show(s Streams, out run.Outcome) {
-	if len(out.Images) == 0 {
-		return
-	}
-	if len(out.Images) == 1 && out.Images[0].Err != nil {
-		return // the error says it all
-	}
-	terminal := term.IsTerminal(int(s.Out.Fd()))
-	width := 0
-	if terminal {
-		width, _, _ = term.GetSize(int(s.Out.Fd()))
-	}
-	report.Table(s.Out, out.Shown(), report.TableOptions{Width: width, Colour: terminal && lookup(s.Environ)("NO_COLOR") == ""})
 }

@@ -23,19 +23,26 @@ var packages = []row{
 	{"app", []string{anything}},
 
 	// The order of a run, and the adapters to the world.
-	{"run", []string{"consume", "fault", "gate", "journal", "judge", "record", "report", "sbom", "source", "vexdiff", "vexdoc"}},
+	{"run", []string{"baseline", "config", "consume", "fault", "gate", "journal", "judge", "record", "report", "report/gitlab", "report/sarif", "sbom", "source", "subject", "vexdiff", "vexdoc"}},
+	{"attest", []string{"config", "evidence", "fault", "foreign", "judge", "record", "source", "subject"}},
 	{"engine/kubescape", []string{"catalog", "cluster", "engine/kubescape/objects", "evidence", "exercise", "fault", "foreign", "inventory", "journal", "record", "sensor", "source", "subject", "window"}},
 	{"engine/kubescape/objects", []string{"evidence", "fault", "foreign", "inventory", "record"}},
 	{"engine/embedded", []string{"catalog", "evidence", "exercise", "fault", "inventory", "journal", "record", "sensor", "source", "subject", "window"}},
+	{"host/github", []string{"fault", "foreign"}},
+	{"host/github/githubtest", nil},
 	{"host/local", []string{"fault", "foreign"}},
 
 	// Right of the record.
 	{"consume", []string{"foreign", "judge", "record", "subject"}},
-	{"report", []string{"evidence", "fault", "foreign", "gate", "inventory", "judge", "record", "subject", "vexdiff"}},
+	{"report/reporttest", []string{"baseline", "evidence", "fault", "gate", "inventory", "judge", "record", "report", "subject"}},
+	{"report/gitlab", []string{"baseline", "foreign", "inventory", "judge", "report"}},
+	{"report/sarif", []string{"baseline", "foreign", "inventory", "judge", "report"}},
+	{"report", []string{"baseline", "evidence", "fault", "foreign", "gate", "inventory", "judge", "record", "subject", "vexdiff"}},
 	{"vexdiff", []string{"evidence", "foreign", "inventory", "judge", "record"}},
 	{"vexdoc", []string{"foreign", "judge", "record", "subject"}},
 	{"config", []string{"fault", "gate", "inventory"}},
-	{"gate", []string{"evidence", "fault", "foreign", "inventory", "judge"}},
+	{"gate", []string{"baseline", "evidence", "fault", "foreign", "inventory", "judge"}},
+	{"baseline", []string{"fault", "foreign", "inventory", "judge", "subject"}},
 	{"judge", []string{"evidence", "foreign", "inventory", "record"}},
 	{"judge/judgetest", []string{"evidence", "inventory", "record", "subject"}},
 	{"sbom", []string{"record"}},
@@ -63,7 +70,7 @@ var packages = []row{
 // pure are the packages that compute and nothing else: the judgement and all
 // that it is made of. Neither they nor what they import reach the world.
 var pure = []string{
-	"evidence", "fault", "foreign", "gate", "inventory", "judge", "record", "report", "subject", "vexdiff", "vexdoc",
+	"baseline", "evidence", "fault", "foreign", "gate", "inventory", "judge", "record", "report", "report/gitlab", "report/sarif", "subject", "vexdiff", "vexdoc",
 }
 
 // world are the packages through which a program reaches what is outside of
@@ -89,9 +96,11 @@ var owned = []struct {
 	{"sensor", []string{"engine/", "window", "app"}},
 	{"cluster", []string{"engine/", "app"}},
 	{"github.com/sethvargo/go-githubactions", []string{"host/github"}},
+	{"github.com/google/go-github", []string{"host/github"}},
 	{"sigs.k8s.io/kind", []string{"cluster"}},
 	{"helm.sh/helm", []string{"engine/kubescape"}},
 	{"github.com/cilium/ebpf", []string{"sensor"}},
+	{"github.com/sigstore", []string{"attest"}},
 	{"github.com/anchore/syft", []string{"catalog", "consume", "sbom"}},
 	{"github.com/anchore/grype", []string{"catalog", "catalog/catalogtest", "consume"}},
 }

@@ -105,6 +105,9 @@ func (c *Config) check() error {
 	if err := c.checkCluster(conflict); err != nil {
 		return err
 	}
+	if err := c.checkAttest(conflict); err != nil {
+		return err
+	}
 	return c.checkDeadline(conflict)
 }
 

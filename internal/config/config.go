@@ -20,7 +20,8 @@ type Config struct {
 	// Engine is one of the Engine constants.
 	Engine string
 	// Cluster is for the engine kubescape.
-	Cluster Cluster
+	Cluster     Cluster
+	Publication Publication
 	// OutputDir is the folder for the results.
 	OutputDir string
 
@@ -64,6 +65,10 @@ type Config struct {
 	VulnerabilityDB string
 	MaxDBAge        time.Duration
 
+	// Baseline is the path of an earlier run's result, or empty. FailOn is "all",
+	// or "new" for a gate on what was not affected there already.
+	Baseline string
+	FailOn   string
 	// FailOnSeverity is a severity or "none", MaxAffected the limit as given,
 	// OnInconclusive "fail" or "warn". Policy makes the gate's policy of them.
 	FailOnSeverity string
@@ -71,6 +76,14 @@ type Config struct {
 	OnlyFixed      bool
 	OnInconclusive string
 	WarnOnly       bool
+
+	// Dockerfile is the file of the repository to which SARIF results are
+	// anchored; SARIFOpen takes in what is under investigation, as notes.
+	Dockerfile string
+	SARIFOpen  bool
+
+	// Attest says what is signed and attached to the image.
+	Attest Attest
 
 	// Deadline bounds the whole run.
 	Deadline time.Duration
@@ -123,6 +136,12 @@ func (c Config) Secrets() []Secret {
 		if v.Value.Reveal() != "" {
 			secrets = append(secrets, v.Value)
 		}
+	}
+	if c.Publication.GitHubToken.Reveal() != "" {
+		secrets = append(secrets, c.Publication.GitHubToken)
+	}
+	if c.Attest.Password.Reveal() != "" {
+		secrets = append(secrets, c.Attest.Password)
 	}
 	return secrets
 }

@@ -94,11 +94,17 @@ var samples = map[string][4]string{
 	"test-timeout":               {"1s", "2s", "3s", "4s"},
 	"vulnerability-db":           {"a", "b", "c", "d"},
 	"max-db-age":                 {"1d", "2d", "36h", "9d"},
+	"dockerfile":                 {"a/Dockerfile", "b", "c", "d"},
+	"sarif-open":                 {"true", "false", "true", "false"},
+	"fail-on":                    {"new", "all", "new", "all"},
+	"baseline":                   {"a.json", "b.json", "c.json", "d.json"},
 	"fail-on-severity":           {"critical", "high", "medium", "none"},
 	"max-affected":               {"1", "2", "critical=0,high=3", "4"},
 	"only-fixed":                 {"true", "false", "true", "false"},
 	"on-inconclusive":            {"warn", "fail", "warn", "fail"},
 	"warn-only":                  {"true", "false", "true", "false"},
+	"comment":                    {"on-change", "on-affected", "never", "always"},
+	"github-token":               {"REDACTED", "REDACTED", "REDACTED", ""},
 	"output-dir":                 {"a", "b", "c", "d"},
 	"kubeconfig":                 {"a", "b", "c", "d"},
 	"context":                    {"a", "b", "c", "d"},
@@ -120,6 +126,14 @@ var samples = map[string][4]string{
 	"install-timeout":            {"1s", "2s", "3s", "4s"},
 	"workload-container":         {"a", "b", "deployment/c/d", "d"},
 	"parallel":                   {"1", "2", "3", "4"},
+	"attest":                     {"dry-run", "off", "dry-run", "off"},
+	"attestation-format":         {"bundle", "legacy", "both", "bundle"},
+	"attest-sbom":                {"spdx", "none", "cyclonedx", "spdx"},
+	"attest-inconclusive":        {"true", "false", "true", "false"},
+	"attest-key":                 {"a", "env://B", "c", "d"},
+	"attest-key-password":        {redacted, redacted, redacted, redacted},
+	"sigstore-trusted-root":      {"a", "b", "c", "d"},
+	"sigstore-signing-config":    {"a", "b", "c", "d"},
 }
 
 // companions are what an input cannot be without, as variables.
@@ -134,6 +148,12 @@ func companions(in Input) []string {
 	}
 	if in.Name == "helm-values" || in.Name == "workload-container" {
 		env = append(env, "VEXXY_HELM_CHART=chart")
+	}
+	switch in.Name {
+	case "sigstore-trusted-root":
+		env = append(env, "VEXXY_SIGSTORE_SIGNING_CONFIG=file")
+	case "sigstore-signing-config":
+		env = append(env, "VEXXY_SIGSTORE_TRUSTED_ROOT=file")
 	}
 	return env
 }
@@ -162,6 +182,9 @@ func TestPrecedence(t *testing.T) {
 				image = []string{"some:image"}
 			}
 			file := fmt.Sprintf("%s: %q\n", in.Name, given[3])
+			if in.NoFile {
+				file = ""
+			}
 			own := append(companions(in), in.Variable()+"="+given[2])
 			github := append(own, "INPUT_"+strings.ToUpper(in.Name)+"="+given[1], "GITHUB_ACTIONS=true")
 			flag := append([]string{"--" + in.Name + "=" + given[0]}, image...)
@@ -173,7 +196,7 @@ func TestPrecedence(t *testing.T) {
 				want    string
 				origin  string
 			}{
-				{file, nil, image, values[3], DefaultFile + ":1"},
+				{file, companions(in), image, values[3], DefaultFile + ":1"},
 				{file, own, image, values[2], in.Variable()},
 				{file, github, image, values[1], "INPUT_" + strings.ToUpper(in.Name)},
 				{file, github, flag, values[0], "--" + in.Name},
@@ -198,7 +221,13 @@ func TestPrecedence(t *testing.T) {
 					t.Errorf("by default it is %q, want %q", got, want)
 				}
 			}
+			if in.NoFile {
+				steps = steps[1:]
+			}
 			for _, s := range steps {
+				if in.NoFile {
+					s.file = ""
+				}
 				c := must(t, s.file, s.environ, s.args...)
 				if got := c.Settings()[in.Name]; got != s.want {
 					t.Errorf("from %q, %q, %q it is %q, want %q", s.file, s.environ, s.args, got, s.want)
@@ -264,6 +293,7 @@ func TestInvalidValues(t *testing.T) {
 		{"http-probe", "/ok,ftp://workload/", "neither a path nor a URL"},
 		{"http-probe", ":99999/x", "neither a path"},
 		{"fail-on-severity", "hihg", "did you mean high?"},
+		{"fail-on", "news", "did you mean new?"},
 		{"max-affected", "critical=few", "critical=0,high=3"},
 		{"max-affected", "-1", "critical=0,high=3"},
 		{"on-inconclusive", "pass", "fail, warn"},
@@ -366,7 +396,7 @@ func TestDeadline(t *testing.T) {
 // TestSettingsAreWhole sees every input in the settings, the same each time,
 // and the policy come back from them.
 func TestSettingsAreWhole(t *testing.T) {
-	args := []string{"a", "--fail-on-severity=high", "--max-affected=critical=0,high=3", "--only-fixed", "--on-inconclusive=warn", "--warn-only"}
+	args := []string{"a", "--fail-on-severity=high", "--max-affected=critical=0,high=3", "--fail-on=new", "--only-fixed", "--on-inconclusive=warn", "--warn-only"}
 	c := must(t, "", nil, args...)
 	settings := c.Settings()
 	if !maps.Equal(settings, must(t, "", nil, args...).Settings()) {
@@ -380,7 +410,7 @@ func TestSettingsAreWhole(t *testing.T) {
 	want := gate.Policy{
 		FailOn: inventory.High, Max: gate.Unlimited,
 		MaxBySeverity: map[inventory.Severity]int{inventory.Critical: 0, inventory.High: 3},
-		OnlyFixed:     true, WarnOnInconclusive: true, WarnOnly: true,
+		OnlyNew:       true, OnlyFixed: true, WarnOnInconclusive: true, WarnOnly: true,
 	}
 	if !reflect.DeepEqual(c.Policy(), want) {
 		t.Errorf("the policy is %+v", c.Policy())
@@ -392,8 +422,14 @@ func TestSettingsAreWhole(t *testing.T) {
 	for _, name := range policyInputs {
 		less := maps.Clone(settings)
 		delete(less, name)
-		_, err := PolicyFromSettings(less)
-		refused(t, err, name+" is missing")
+		if slices.Contains(laterInputs[:], name) {
+			if got, err := PolicyFromSettings(less); err != nil || got.OnlyNew {
+				t.Errorf("without %s the policy is %+v, %v", name, got, err)
+			}
+		} else {
+			_, err := PolicyFromSettings(less)
+			refused(t, err, name+" is missing")
+		}
 		less[name] = "?"
 		_, err = PolicyFromSettings(less)
 		refused(t, err, name)

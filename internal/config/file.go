@@ -38,6 +38,8 @@ func fromFile(asked string, readFile func(string) ([]byte, error), known table) 
 			return "", nil, fault.New(fault.Usage, "rename it to "+DefaultFile, "%s would not be read", likelyFile)
 		}
 		return "", nil, nil
+	case err != nil && fault.HintOf(err) != "":
+		return "", nil, fmt.Errorf("reading configuration file: %w", err)
 	case err != nil:
 		return "", nil, fault.New(fault.Usage, "check the path and its permissions", "reading configuration file: %w", err)
 	}

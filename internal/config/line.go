@@ -3,7 +3,10 @@ package config
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/vexxy/action/internal/fault"
 )
@@ -91,4 +94,33 @@ func (l Line) Switch(name string) (bool, error) {
 		return false, refuse(Input{Name: name}, "--"+name, err)
 	}
 	return on, nil
+}
+
+// Duration gives a flag's length of time, 0 when it was not given.
+func (l Line) Duration(name string) (time.Duration, error) {
+	text, found := l.Text(name)
+	if !found {
+		return 0, nil
+	}
+	d, err := parseDuration(text)
+	if err == nil && d < 0 {
+		err = invalid{"it is negative", "write a length such as 5m or 30d"}
+	}
+	if err != nil {
+		return 0, refuse(Input{Name: name}, "--"+name, err)
+	}
+	return d, nil
+}
+
+// Choice gives a flag's text, which must be one of the values; the first when
+// it was not given.
+func (l Line) Choice(name string, values ...string) (string, error) {
+	text, found := l.Text(name)
+	if !found {
+		return values[0], nil
+	}
+	if !slices.Contains(values, text) {
+		return "", refuse(Input{Name: name}, "--"+name, invalid{strconv.Quote(cut(text)) + " is not a value of it", "write one of " + strings.Join(values, ", ")})
+	}
+	return text, nil
 }

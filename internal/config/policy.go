@@ -1,6 +1,7 @@
 package config
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/vexxy/action/internal/fault"
@@ -11,6 +12,12 @@ import (
 // noSeverity is the value of fail-on-severity that counts everything and sets
 // no limit by itself.
 const noSeverity = "none"
+
+// The values of fail-on.
+const (
+	failOnAll = "all"
+	failOnNew = "new"
+)
 
 // severities are the values of fail-on-severity.
 func severities() []string {
@@ -43,6 +50,7 @@ func limit(field func(*Config) *string) value {
 func (c Config) Policy() gate.Policy {
 	p := gate.Policy{
 		Max:                gate.Unlimited,
+		OnlyNew:            c.FailOn == failOnNew,
 		OnlyFixed:          c.OnlyFixed,
 		WarnOnInconclusive: c.OnInconclusive == "warn",
 		WarnOnly:           c.WarnOnly,
@@ -61,7 +69,11 @@ func (c Config) Policy() gate.Policy {
 }
 
 // policyInputs are the inputs that Policy depends on.
-var policyInputs = [...]string{"fail-on-severity", "max-affected", "only-fixed", "on-inconclusive", "warn-only"}
+var policyInputs = [...]string{"fail-on-severity", "max-affected", "fail-on", "only-fixed", "on-inconclusive", "warn-only"}
+
+// laterInputs came after records had been written without them. Their defaults
+// are their strictest values, as which they count where they are missing.
+var laterInputs = [...]string{"fail-on"}
 
 // PolicyFromSettings gives the policy of a recorded run: Policy of the
 // configuration whose Settings these are. A setting that is missing or invalid
@@ -72,6 +84,9 @@ func PolicyFromSettings(settings map[string]string) (gate.Policy, error) {
 	c := Config{origin: map[string]string{}}
 	for _, name := range policyInputs {
 		text, found := settings[name]
+		if !found && slices.Contains(laterInputs[:], name) {
+			text, found = known[name].Default, true
+		}
 		if !found {
 			return gate.Policy{}, fault.New(fault.Usage, hint, "reading the record's settings: %s is missing", name)
 		}

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/vexxy/action/internal/fault"
 )
 
 func TestCommandLine(t *testing.T) {
@@ -240,5 +242,28 @@ func TestSecretsNeverPrint(t *testing.T) {
 		if strings.Contains(err.Error(), secret) {
 			t.Errorf("an error prints the secret: %v", err)
 		}
+	}
+}
+
+// TestTokenIsNoFileInput keeps a token out of a file that is committed.
+func TestTokenIsNoFileInput(t *testing.T) {
+	_, err := load(t, "github-token: ghp_secret\n", nil, "a")
+	refused(t, err, "github-token", "VEXXY_GITHUB_TOKEN")
+	if strings.Contains(err.Error(), "ghp_secret") {
+		t.Errorf("the token is printed: %v", err)
+	}
+	c := must(t, "", []string{"GITHUB_ACTIONS=true", "INPUT_GITHUB-TOKEN=ghs_x"}, "a")
+	if c.Publication.GitHubToken.Reveal() != "ghs_x" || len(c.Secrets()) != 1 || c.Settings()["github-token"] != redacted {
+		t.Errorf("token %q, secrets %d", c.Publication.GitHubToken.Reveal(), len(c.Secrets()))
+	}
+}
+
+// TestFaultOfTheReader keeps the code and the hint of a reader's own.
+func TestFaultOfTheReader(t *testing.T) {
+	_, err := Load([]string{"a"}, nil, func(string) ([]byte, error) {
+		return nil, fault.New(fault.Infra, "fetch it", "reading the base commit: no")
+	}, Options{})
+	if fault.CodeOf(t.Context(), err) != fault.Infra || fault.HintOf(err) != "fetch it" {
+		t.Errorf("%v: code %d, hint %q", err, fault.CodeOf(t.Context(), err), fault.HintOf(err))
 	}
 }

@@ -168,14 +168,14 @@ func TestMoreAffectedNeverPasses(t *testing.T) {
 			judgetest.Worsen(rng, &r)
 		}
 		j := judge.Judge(r)
-		before := gate.Decide(policy, j)
+		before := gate.Decide(policy, j, nil)
 		more := j
 		more.Assessments = append([]judge.Assessment{}, j.Assessments...)
 		more.Assessments = append(more.Assessments, judge.Assessment{
 			Vulnerability: []string{"CVE-2026-99", "CVE-2026-0"}[rng.IntN(2)], PURL: "pkg:deb/debian/new@1",
 			Status: judge.Affected, Severity: inventory.Severities[rng.IntN(len(inventory.Severities))],
 		})
-		after := gate.Decide(policy, more)
+		after := gate.Decide(policy, more, nil)
 		if before.Verdict != gate.VerdictPass && after.Verdict == gate.VerdictPass {
 			t.Errorf("%s became %s under %+v", before.Verdict, after.Verdict, policy)
 		}

@@ -14,6 +14,7 @@ import (
 
 var documents = []string{
 	"vex.openvex.json", "summary.md", "sbom.spdx.json", "sbom.cdx.json", "sbom.runtime.spdx.json", "sbom.runtime.cdx.json",
+	"comment.md", "results.sarif", "results.all.sarif", "gl-container-scanning.json",
 }
 
 // A replay of the record gives the documents byte for byte, and all of the

@@ -88,6 +88,7 @@ func (t Text) encode(max int, each func(unit) string) string {
 	var out strings.Builder
 	fits := 0 // length of the longest whole prefix that leaves room for the ellipsis
 	s := string(t)
+	out.Grow(min(max, len(s)+len(s)/4) + len(ellipsis))
 	for i := 0; i < len(s); {
 		size := 1
 		if c := s[i]; '0' <= c && c <= '9' || 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z' {

@@ -22,6 +22,7 @@ var sinks = map[string]struct {
 	"terminal": {foreign.Text.Terminal, regexp.MustCompile(`^ *::|##\[`)},
 	"markdown": {foreign.Text.Markdown, regexp.MustCompile("[<>|`*_\\[\\]{}~!$@\"'\\\\^%]|://|(?i:www\\.)|#[^0-9]|GH-[0-9]|^[-+=/ ]|^[0-9]{1,9}[.)]( |$)")},
 	"code":     {foreign.Text.Code, regexp.MustCompile("^[^`]|[^`]$|.`.|\\||<!")},
+	"message":  {foreign.Text.Message, regexp.MustCompile("[][{}<>`]|://|(?i:www\\.)|(^|[^0-9A-Za-z_])@[0-9A-Za-z]|#[0-9]|(?i:gh)-[0-9]")},
 	"html":     {foreign.Text.HTML, regexp.MustCompile("[<>\"'`]|&[^#]")},
 	"data":     {foreign.Text.WorkflowData, regexp.MustCompile(`^ *::|%[^2]|%2[^5]`)},
 	"property": {foreign.Text.WorkflowProperty, regexp.MustCompile(`[:,]|%[^23]|%2[^5C]|%3[^A]`)},

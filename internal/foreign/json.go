@@ -14,9 +14,9 @@ func JSON(document []byte) []byte {
 	var out bytes.Buffer
 	out.Grow(len(document))
 	for len(document) > 0 {
-		n := bytes.IndexFunc(document, func(r rune) bool { return r >= 0x7f })
-		if n < 0 {
-			n = len(document)
+		n := 0
+		for n < len(document) && document[n] < 0x7f {
+			n++
 		}
 		out.Write(document[:n])
 		if document = document[n:]; len(document) == 0 {

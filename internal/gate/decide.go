@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/vexxy/action/internal/baseline"
 	"github.com/vexxy/action/internal/evidence"
 	"github.com/vexxy/action/internal/fault"
 	"github.com/vexxy/action/internal/foreign"
@@ -21,7 +22,8 @@ type Decision struct {
 	// of its weight. It is empty for a pass.
 	Causes []string `json:"causes"`
 	// Counts are the vulnerabilities that count, by severity: the affected
-	// ones, or all that are not fixed when the evidence is insufficient. One
+	// ones (the newly affected ones where the policy asks for those), or all
+	// that are not fixed when the evidence is insufficient. One
 	// that has different severities in different packages counts for each, so
 	// that another finding never takes one away.
 	Counts map[inventory.Severity]int `json:"counts"`
@@ -30,7 +32,9 @@ type Decision struct {
 	Counted int `json:"counted"`
 }
 
-// Decide holds the judgement against the policy.
+// Decide holds the judgement against the policy. change is what has changed
+// since the baseline, nil where there is none; it matters to Policy.OnlyNew
+// alone.
 //
 // With insufficient evidence the verdict is inconclusive whatever the numbers
 // say, and the numbers are those of all findings, so that a workload which
@@ -39,17 +43,28 @@ type Decision struct {
 // investigation turns out to be affected is not known to hold, and the verdict
 // is inconclusive. WarnOnInconclusive and WarnOnly change the code and never
 // the verdict.
-func Decide(p Policy, j judge.Judgement) Decision {
+//
+// With OnlyNew all of this is about what was not affected in the baseline
+// already: what is under investigation now and was affected then is no news
+// whatever it turns out to be. Insufficient evidence counts without regard to
+// the baseline.
+func Decide(p Policy, j judge.Judgement, change *baseline.Change) Decision {
 	sufficient := j.Sufficient && evidence.Sufficient(j.Checks)
+	counted := j.Assessments
+	newly := ""
+	if p.OnlyNew && sufficient {
+		counted, newly = fresh(j.Assessments, change), "newly "
+	}
 	d := Decision{Causes: []string{}}
-	d.Counts, d.Counted = p.count(j.Assessments, judge.Affected)
-	what := "affected vulnerabilities"
+	d.Counts, d.Counted = p.count(counted, judge.Affected)
+	what := newly + "affected vulnerabilities"
 	if !sufficient {
 		what = "vulnerabilities not cleared"
-		d.Counts, d.Counted = p.count(j.Assessments, judge.Affected, judge.UnderInvestigation, judge.NotAffected)
+		d.Counts, d.Counted = p.count(counted, judge.Affected, judge.UnderInvestigation, judge.NotAffected)
 	}
 	exceeded := p.exceeded(d.Counts, d.Counted, what)
-	open := p.exceeded(p.withOpen(j.Assessments))
+	openCounts, openCounted := p.count(counted, judge.Affected, judge.UnderInvestigation)
+	open := p.exceeded(openCounts, openCounted, "vulnerabilities "+newly+"affected or under investigation")
 	switch {
 	case !sufficient:
 		d.Verdict, d.Code = VerdictInconclusive, fault.Inconclusive
@@ -71,13 +86,32 @@ func Decide(p Policy, j judge.Judgement) Decision {
 		d.Verdict, d.Code = VerdictPass, fault.Pass
 	}
 	d.Causes = append(d.Causes, exceeded...)
+	if len(d.Causes) > 0 && p.OnlyNew {
+		d.Causes = append(d.Causes, everything(change)...)
+	}
 	return d
 }
 
-// withOpen counts what is affected or may yet be.
-func (p Policy) withOpen(assessments []judge.Assessment) (map[inventory.Severity]int, int, string) {
-	counts, counted := p.count(assessments, judge.Affected, judge.UnderInvestigation)
-	return counts, counted, "vulnerabilities affected or under investigation"
+// fresh gives the assessments that were not affected in the baseline already.
+func fresh(assessments []judge.Assessment, change *baseline.Change) []judge.Assessment {
+	var some []judge.Assessment
+	for i := range assessments {
+		if change.New(&assessments[i]) {
+			some = append(some, assessments[i])
+		}
+	}
+	return some
+}
+
+// everything says why all counts as new, where it does.
+func everything(change *baseline.Change) []string {
+	switch {
+	case change == nil:
+		return []string{"everything counts as new: there is no baseline"}
+	case !change.Baseline.Usable():
+		return []string{"everything counts as new: " + change.Baseline.Problem}
+	}
+	return nil
 }
 
 // count counts vulnerabilities of the given statuses by severity, and those

@@ -1,4 +1,5 @@
-// Package gate turns a judgement and a policy into a verdict and an exit code.
+// Package gate turns a judgement and a policy, and a baseline where there is
+// one, into a verdict and an exit code.
 // It depends on no renderer and on nothing outside.
 package gate
 
@@ -28,6 +29,9 @@ type Policy struct {
 	Max int
 	// MaxBySeverity are limits of single severities.
 	MaxBySeverity map[inventory.Severity]int
+	// OnlyNew counts only what was not affected in the baseline already. Without
+	// a baseline that can be used all counts.
+	OnlyNew bool
 	// OnlyFixed counts only vulnerabilities that have a fixed version.
 	OnlyFixed bool
 	// WarnOnInconclusive ends an inconclusive run with code 0; the verdict stays.

@@ -125,7 +125,7 @@ func TestDecide(t *testing.T) {
 	}
 	for _, row := range rows {
 		t.Run(row.name, func(t *testing.T) {
-			d := gate.Decide(row.policy, row.j)
+			d := gate.Decide(row.policy, row.j, nil)
 			if d.Verdict != row.verdict || d.Code != row.code || d.Counted != row.counted || len(d.Causes) != row.causes {
 				t.Errorf("%+v, want %s, code %d, %d counted, %d causes", d, row.verdict, row.code, row.counted, row.causes)
 			}
@@ -137,7 +137,7 @@ func TestDecide(t *testing.T) {
 }
 
 func TestCausesNameWhatFailed(t *testing.T) {
-	d := gate.Decide(gate.Policy{FailOn: inventory.Medium}, spoiled(affected("CVE-1", inventory.High, true)))
+	d := gate.Decide(gate.Policy{FailOn: inventory.Medium}, spoiled(affected("CVE-1", inventory.High, true)), nil)
 	want := []string{
 		"the evidence is insufficient: E2 (lost events: ring 7)",
 		"1 vulnerabilities not cleared of severity medium or worse, 0 allowed",

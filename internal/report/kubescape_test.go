@@ -88,7 +88,7 @@ func TestKubescapeResultsFollowTheSchema(t *testing.T) {
 		judgetest.Witness(&rec)
 		rec.Raw = map[string][]byte{record.RawVEX: []byte(`{"spec":{"statements":[{"vulnerability":{"@id":"CVE-2026-1"},"status":"not_affected","products":[{"@id":"pkg:deb/debian/p1@1.0"}]}]}}`)}
 		j := judge.Judge(rec)
-		img := report.Image{Record: rec, Judgement: j, Decision: gate.Decide(gate.Policy{}, j), Differences: vexdiff.Compare(rec, j)}
+		img := report.Image{Record: rec, Judgement: j, Decision: gate.Decide(gate.Policy{}, j, nil), Differences: vexdiff.Compare(rec, j)}
 		if err := valid(t, s, result(t, img)); err != nil {
 			t.Fatalf("random record %d: %v", i, err)
 		}

@@ -35,6 +35,7 @@ type imageResult struct {
 	Subject    subjectPart        `json:"subject"`
 	Summary    summaryPart        `json:"summary"`
 	Gate       gatePart           `json:"gate"`
+	Change     *changePart        `json:"change,omitempty"`
 	Sufficient bool               `json:"sufficient"`
 	Checks     []evidence.Check   `json:"checks"`
 	Evidence   evidencePart       `json:"evidence"`

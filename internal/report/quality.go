@@ -3,6 +3,7 @@ package report
 import (
 	"time"
 
+	"github.com/vexxy/action/internal/evidence"
 	"github.com/vexxy/action/internal/foreign"
 	"github.com/vexxy/action/internal/judge"
 )
@@ -11,16 +12,20 @@ import (
 func (p *page) checks(j judge.Judgement) {
 	p.f("### Quality of the evidence\n\n| | condition | measured |\n|---|---|---|\n")
 	for _, c := range j.Checks {
-		mark := "✅"
-		switch {
-		case !c.Applies:
-			mark = "➖"
-		case !c.OK:
-			mark = "❌"
-		}
-		p.f("| %s %s | %s | %s |\n", mark, foreign.Text(c.ID).Markdown(20), foreign.Text(c.Title).Markdown(300), foreign.Text(c.Measured).Markdown(500))
+		p.f("| %s %s | %s | %s |\n", checkMark(c), foreign.Text(c.ID).Markdown(20), foreign.Text(c.Title).Markdown(300), foreign.Text(c.Measured).Markdown(500))
 	}
 	p.f("\n")
+}
+
+// checkMark shows whether a condition holds.
+func checkMark(c evidence.Check) string {
+	switch {
+	case !c.Applies:
+		return "➖"
+	case !c.OK:
+		return "❌"
+	}
+	return "✅"
 }
 
 // reproduce says how the same documents are made again.

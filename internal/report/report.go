@@ -1,8 +1,8 @@
 // Package report tells people and programs what was decided: result.json,
-// summary.md and the table at the end of a run. All of it is a pure function
-// of the record, the judgement and the decision, but for the one part of
-// result.json that says so. Foreign text reaches it only through the encoders
-// of internal/foreign.
+// summary.md, the comment on a change, annotations and the table at the end of
+// a run. All of it is a pure function of the record, the judgement and the
+// decision, but for the one part of result.json that says so. Foreign text
+// reaches it only through the encoders of internal/foreign.
 package report
 
 import (
@@ -11,13 +11,16 @@ import (
 	"encoding/hex"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
+	"github.com/vexxy/action/internal/baseline"
 	"github.com/vexxy/action/internal/evidence"
 	"github.com/vexxy/action/internal/fault"
 	"github.com/vexxy/action/internal/gate"
 	"github.com/vexxy/action/internal/judge"
 	"github.com/vexxy/action/internal/record"
+	"github.com/vexxy/action/internal/subject"
 	"github.com/vexxy/action/internal/vexdiff"
 )
 
@@ -29,6 +32,10 @@ type Image struct {
 	// Differences compare the judgement with Kubescape's own document; nil for
 	// an engine without one.
 	Differences *vexdiff.Comparison
+	// Change holds the judgement against the baseline; nil where there is none.
+	Change *baseline.Change
+	// Command is the `vexxy run` command that repeats the run, foreign text.
+	Command     string
 	Publication Publication
 }
 
@@ -37,6 +44,45 @@ type Image struct {
 type Publication struct {
 	// Files are the documents beside result.json, sorted by name.
 	Files []File `json:"files"`
+	// Attested is what was attached to the image; nil when nothing was to be.
+	Attested *Attested `json:"attested,omitempty"`
+}
+
+// Attested is what became of an image's attestations.
+type Attested struct {
+	// Mode is dry-run, key or keyless.
+	Mode string `json:"mode"`
+	// Skipped says why nothing was signed though it was asked for; empty when
+	// something was, and for a failure, which is among the causes.
+	Skipped      string        `json:"skipped,omitempty"`
+	Attestations []Attestation `json:"attestations"`
+	// Replaced are older attestations that are gone, Notes what else a user
+	// should know, Commands how to verify what is there.
+	Replaced []string `json:"replaced,omitempty"`
+	Notes    []string `json:"notes,omitempty"`
+	Commands []string `json:"commands,omitempty"`
+}
+
+// Attestation is one statement as it was read back from the registry, and
+// verified.
+type Attestation struct {
+	Statement     string `json:"statement"`
+	PredicateType string `json:"predicate_type"`
+	// Layout is bundle or legacy, Outcome attested or unchanged.
+	Layout  string `json:"layout"`
+	Outcome string `json:"outcome"`
+	// Subject is the image, Reference the manifest that holds the attestation.
+	Subject   string `json:"subject"`
+	Reference string `json:"reference"`
+	// PayloadSHA256 is of the signed statement.
+	PayloadSHA256 string `json:"payload_sha256"`
+	// Key is the key's fingerprint, Identity and Issuer those of the
+	// certificate; SignedAt and LogIndex are there where a log took part.
+	Key      string    `json:"key,omitempty"`
+	Identity string    `json:"identity,omitempty"`
+	Issuer   string    `json:"issuer,omitempty"`
+	SignedAt time.Time `json:"signed_at,omitzero"`
+	LogIndex *int64    `json:"log_index,omitempty"`
 }
 
 // File is one document.
@@ -99,3 +145,13 @@ var schema []byte
 
 // Schema gives the JSON Schema (draft 2020-12) of result.json.
 func Schema() []byte { return slices.Clone(schema) }
+
+// ImageKey names a subject across runs, by its repository and platform,
+// whatever its version.
+func ImageKey(s subject.Subject) string {
+	name := s.Repository
+	if name == "" {
+		name = s.Requested
+	}
+	return strings.Join([]string{"vexxy", name, s.Platform.String()}, "\x00")
+}

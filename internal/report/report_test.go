@@ -125,7 +125,7 @@ func TestResultsFollowTheSchema(t *testing.T) {
 	for i := range 200 {
 		rec := judgetest.Random(rng)
 		j := judge.Judge(rec)
-		img := report.Image{Record: rec, Judgement: j, Decision: gate.Decide(gate.Policy{Max: rng.IntN(3)}, j)}
+		img := report.Image{Record: rec, Judgement: j, Decision: gate.Decide(gate.Policy{Max: rng.IntN(3)}, j, nil)}
 		if err := valid(t, s, result(t, img)); err != nil {
 			t.Fatalf("random record %d: %v", i, err)
 		}

@@ -35,6 +35,7 @@ func Result(img Image) ([]byte, error) {
 		},
 		Summary:    summaryOf(j.Summary, method(r.Evidence.Engine), j.Confidence),
 		Gate:       gatePart{bySeverity(img.Decision.Counts), img.Decision.Counted},
+		Change:     changeOf(img.Change),
 		Sufficient: j.Sufficient,
 		Checks:     list(j.Checks),
 		Evidence: evidencePart{
@@ -74,6 +75,11 @@ func Result(img Image) ([]byte, error) {
 	}
 	out.WriteString("\n  ]" + publicationKey)
 	img.Publication.Files = list(img.Publication.Files)
+	if a := img.Publication.Attested; a != nil {
+		copied := *a
+		copied.Attestations = list(copied.Attestations)
+		img.Publication.Attested = &copied
+	}
 	tail, err := json.MarshalIndent(img.Publication, "  ", "  ")
 	if err != nil {
 		return nil, fmt.Errorf("encoding result: %w", err)
@@ -88,7 +94,8 @@ func Result(img Image) ([]byte, error) {
 const publicationKey = ",\n  \"publication\": "
 
 // Pure gives the part of a judged image's result.json that replaying its
-// record gives again, byte for byte: all but "publication".
+// record gives again, byte for byte: all but "publication". Where attesting
+// failed, verdict, exit code and causes say so, and are no such part either.
 func Pure(result []byte) []byte {
 	if i := bytes.LastIndex(result, []byte(publicationKey)); i >= 0 {
 		return append(bytes.Clone(result[:i]), "\n}\n"...)

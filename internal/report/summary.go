@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/vexxy/action/internal/baseline"
 	"github.com/vexxy/action/internal/foreign"
 	"github.com/vexxy/action/internal/gate"
 	"github.com/vexxy/action/internal/judge"
@@ -52,9 +53,12 @@ func summary(img Image, d detail) string {
 	p.f("## %s\n\n", title(img.Decision.Verdict, img.Decision.Causes, img.Judgement))
 	p.subject(img)
 	p.engine(img)
-	p.counts(img.Judgement)
+	p.counts(img.Judgement, img.Change)
+	p.change(img.Change)
 	p.causes(img.Decision.Causes)
 	p.insufficient(img.Judgement)
+	p.changed(img.Change, baseline.NewlyAffected, "### Newly affected\n\n", noun{"newly affected finding", "newly affected findings"}, d.affected)
+	p.changed(img.Change, baseline.NewlyFixed, "### Newly fixed or gone\n\n", noun{"newly fixed finding", "newly fixed findings"}, d.open)
 	p.affected(img.Judgement, d.affected)
 	p.open(img.Judgement, d.open)
 	p.cleared(img, d.cleared)
@@ -79,7 +83,9 @@ func title(v gate.Verdict, causes []string, j judge.Judgement) string {
 	case gate.VerdictPass:
 		return head + fmt.Sprintf(" — %s reached of %d", count(j.Summary.Affected, "vulnerability", "vulnerabilities"), j.Summary.Total)
 	case gate.VerdictInconclusive:
-		return head + " — the evidence is not sufficient"
+		if !j.Sufficient {
+			return head + " — the evidence is not sufficient"
+		}
 	}
 	if len(causes) > 0 {
 		return head + " — " + foreign.Text(causes[0]).Markdown(300)
@@ -100,10 +106,12 @@ func (p *page) subject(img Image) {
 	p.f("\n\n")
 }
 
-func (p *page) counts(j judge.Judgement) {
+func (p *page) counts(j judge.Judgement, c *baseline.Change) {
 	s := j.Summary
 	p.f("| vulnerabilities analysed | affected | under investigation | not affected | fixed |\n|---:|---:|---:|---:|---:|\n")
-	p.f("| %d | **%d** | %d | %d | %d |\n\n", s.Total, s.Affected, s.UnderInvestigation, s.NotAffected, s.Fixed)
+	p.f("| %d | **%d**%s | %d%s | %d%s | %d%s |\n\n", s.Total, s.Affected, delta(s.Affected, c, judge.Affected),
+		s.UnderInvestigation, delta(s.UnderInvestigation, c, judge.UnderInvestigation),
+		s.NotAffected, delta(s.NotAffected, c, judge.NotAffected), s.Fixed, delta(s.Fixed, c, judge.Fixed))
 	p.f("Each vulnerability counts once, by its worst status; %s (vulnerability × package).", count(s.Findings, "finding", "findings"))
 	if text := severities(s); text != "" {
 		p.f(" Affected by severity: %s.", text)

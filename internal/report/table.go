@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/vexxy/action/internal/baseline"
 	"github.com/vexxy/action/internal/foreign"
 	"github.com/vexxy/action/internal/gate"
 	"github.com/vexxy/action/internal/inventory"
@@ -80,6 +81,7 @@ func (t *table) image(s Shown) {
 	}
 	if s.Image != nil {
 		t.counts(s.Image.Judgement)
+		t.change(s.Image.Change)
 		t.affected(s.Image.Judgement)
 		t.remedies(s.Image.Judgement)
 	}
@@ -113,6 +115,17 @@ func (t *table) counts(j judge.Judgement) {
 	t.line("    %-22s%6d", "not affected", s.NotAffected)
 	if s.Fixed > 0 {
 		t.line("    %-22s%6d", "fixed", s.Fixed)
+	}
+}
+
+// change says what is not as it was in the baseline.
+func (t *table) change(c *baseline.Change) {
+	switch {
+	case c == nil:
+	case !c.Baseline.Usable():
+		t.wrap("  everything is new:", c.Baseline.Problem)
+	default:
+		t.line("  since the baseline      %6d  newly affected, %d newly fixed or gone", c.Counts[baseline.NewlyAffected], c.Counts[baseline.NewlyFixed])
 	}
 }
 

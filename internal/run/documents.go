@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/vexxy/action/internal/config"
 	"github.com/vexxy/action/internal/consume"
 	"github.com/vexxy/action/internal/fault"
 	"github.com/vexxy/action/internal/gate"
@@ -18,6 +19,7 @@ import (
 	"github.com/vexxy/action/internal/record"
 	"github.com/vexxy/action/internal/report"
 	"github.com/vexxy/action/internal/sbom"
+	"github.com/vexxy/action/internal/subject"
 	"github.com/vexxy/action/internal/vexdiff"
 	"github.com/vexxy/action/internal/vexdoc"
 )
@@ -45,31 +47,44 @@ type Documents struct {
 // findings is an internal error and never leaves.
 func Compose(ctx context.Context, rec record.Record, policy gate.Policy) (Documents, error) {
 	j := judge.Judge(rec)
+	change := compare(rec, policy, j)
+	docs := Documents{Image: report.Image{
+		Record: rec, Judgement: j, Decision: gate.Decide(policy, j, change), Change: change,
+		Differences: vexdiff.Compare(rec, j), Command: config.Command(rec.Run.Settings, reference(rec.Subject)),
+	}}
 	var vex []byte
-	var files map[string][]byte
+	var more map[string][]byte
 	g, gctx := errgroup.WithContext(ctx)
 	g.Go(func() (err error) {
 		vex, err = statements(gctx, rec, j)
 		return err
 	})
 	g.Go(func() (err error) {
-		if files, err = sbom.Documents(rec, j.Observed); err != nil {
+		if docs.Files, err = sbom.Documents(rec, j.Observed); err != nil {
 			err = fmt.Errorf("writing SBOMs: %w", err)
 		}
+		return err
+	})
+	g.Go(func() (err error) {
+		more, err = reports(docs.Image)
 		return err
 	})
 	if err := g.Wait(); err != nil {
 		return Documents{}, err
 	}
-	docs := Documents{
-		Image: report.Image{Record: rec, Judgement: j, Decision: gate.Decide(policy, j), Differences: vexdiff.Compare(rec, j)},
-		Files: files,
-	}
 	if vex != nil {
 		docs.Files[VEXFile] = vex
 	}
-	docs.Files[SummaryFile] = report.Summary(docs.Image, maxSummary)
+	maps.Copy(docs.Files, more)
 	return docs, nil
+}
+
+// reference names an image for a command that analyses the same bytes again.
+func reference(s subject.Subject) string {
+	if s.Local() || s.Repository == "" {
+		return s.Requested
+	}
+	return s.Repository + "@" + s.Digest()
 }
 
 // statements makes the OpenVEX document and reads it back. An image without
@@ -96,24 +111,40 @@ func statements(ctx context.Context, rec record.Record, j judge.Judgement) ([]by
 // document first, as it is what is waited for, and the result last, as the
 // proof that the others are there.
 func (d Documents) WriteTo(dir string) error {
+	if err := d.writeFiles(dir); err != nil {
+		return err
+	}
+	return d.writeResult(dir)
+}
+
+// writeFiles writes all but the result.
+func (d Documents) writeFiles(dir string) error {
 	names := slices.Sorted(maps.Keys(d.Files))
 	slices.Reverse(names) // vex.openvex.json is the last in the alphabet
 	for _, name := range names {
-		if err := writeFile(filepath.Join(dir, name), d.Files[name]); err != nil {
+		if err := WriteFile(filepath.Join(dir, name), d.Files[name]); err != nil {
 			return err
 		}
 	}
-	d.Image.Publication = report.Published(d.Files)
+	return nil
+}
+
+// writeResult writes the result, with the list of the files.
+func (d Documents) writeResult(dir string) error {
+	d.Image.Publication.Files = report.Published(d.Files).Files
 	result, err := report.Result(d.Image)
 	if err != nil {
 		return fmt.Errorf("writing result: %w", err)
 	}
-	return writeFile(filepath.Join(dir, ResultFile), result)
+	return WriteFile(filepath.Join(dir, ResultFile), result)
 }
 
-// writeFile replaces a file atomically.
-func writeFile(path string, data []byte) error {
+// WriteFile replaces a file atomically, and makes its folder.
+func WriteFile(path string, data []byte) error {
 	err := func() error {
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			return err
+		}
 		tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-")
 		if err != nil {
 			return err

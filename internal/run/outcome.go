@@ -14,6 +14,7 @@ import (
 	"github.com/vexxy/action/internal/fault"
 	"github.com/vexxy/action/internal/gate"
 	"github.com/vexxy/action/internal/report"
+	"github.com/vexxy/action/internal/sbom"
 )
 
 // Outcome is what became of a run.
@@ -36,6 +37,9 @@ type ImageOutcome struct {
 	Causes  []string
 	// Err is why there is no judgement; nil when there is one.
 	Err error
+	// AttestErr is why the image was judged and not attested, though it should
+	// have been.
+	AttestErr error
 	// Image is the judged record; its Judgement is empty when Err is set.
 	Image report.Image
 }
@@ -65,13 +69,19 @@ func begin(p Plan, out *Outcome) error {
 	return nil
 }
 
+// documents are the names of all that a run writes into an image's folder.
+var documents = []string{
+	VEXFile, SummaryFile, ResultFile, CommentFile, SARIFFile, SARIFAllFile, GitLabFile,
+	sbom.SPDX, sbom.CycloneDX, sbom.RuntimeSPDX, sbom.RuntimeCycloneDX, "record", AttestationsFolder,
+}
+
 // clearDir makes an output directory and takes an earlier run's documents out
 // of it.
 func clearDir(dir string) error {
 	if err := MakeDir(dir); err != nil {
 		return err
 	}
-	for _, name := range []string{VEXFile, SummaryFile, ResultFile, "sbom.spdx.json", "sbom.cdx.json", "sbom.runtime.spdx.json", "sbom.runtime.cdx.json", "record"} {
+	for _, name := range documents {
 		if err := os.RemoveAll(filepath.Join(dir, name)); err != nil {
 			return fault.New(fault.Usage, "name another directory with --output-dir", "clearing output directory: %w", err)
 		}
@@ -141,10 +151,10 @@ func (out *Outcome) writeOverall(p Plan) error {
 	if err != nil {
 		return fmt.Errorf("writing overall result: %w", err)
 	}
-	if err := writeFile(filepath.Join(p.OutputDir, SummaryFile), report.OverallSummary(overall, maxSummary)); err != nil {
+	if err := WriteFile(filepath.Join(p.OutputDir, SummaryFile), report.OverallSummary(overall, maxSummary)); err != nil {
 		return err
 	}
-	return writeFile(filepath.Join(p.OutputDir, ResultFile), data)
+	return WriteFile(filepath.Join(p.OutputDir, ResultFile), data)
 }
 
 // judged reports whether the image has come to a judgement.
@@ -162,10 +172,13 @@ func (o *ImageOutcome) writeFailure(p Plan) error {
 	if err != nil {
 		return fmt.Errorf("writing result: %w", err)
 	}
-	if err := writeFile(filepath.Join(o.Dir, SummaryFile), report.FailureSummary(f)); err != nil {
+	if err := WriteFile(filepath.Join(o.Dir, SummaryFile), report.FailureSummary(f)); err != nil {
 		return err
 	}
-	return writeFile(filepath.Join(o.Dir, ResultFile), data)
+	if err := WriteFile(filepath.Join(o.Dir, CommentFile), report.FailureComment(f, report.CommentOptions{})); err != nil {
+		return err
+	}
+	return WriteFile(filepath.Join(o.Dir, ResultFile), data)
 }
 
 // Shown gives the images as the table at the end wants them.

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/vexxy/action/internal/baseline"
 	"github.com/vexxy/action/internal/fault"
 	"github.com/vexxy/action/internal/gate"
 	"github.com/vexxy/action/internal/record"
@@ -34,12 +35,16 @@ type Plan struct {
 	Images  []string
 	// Settings are the effective inputs for the record, Policy what they say
 	// of the gate.
-	Settings  map[string]string
-	Policy    gate.Policy
+	Settings map[string]string
+	Policy   gate.Policy
+	// Baseline is what an earlier run said, nil where none was given.
+	Baseline  *baseline.Set
 	OutputDir string
 	StartedAt time.Time
 	Resolve   func(ctx context.Context, ref string) (source.Image, error)
 	Engine    Engine
+	// Attester, where there is one, attests to every image that was judged.
+	Attester Attester
 	// Parallel is how many images run side by side; 0 and 1 are one after the
 	// other. An engine must be fit for it, and names the steps that it reports
 	// after their images.
@@ -110,23 +115,37 @@ func (p Plan) image(ctx context.Context, img source.Image, out *ImageOutcome) er
 		StartedAt: p.StartedAt, FinishedAt: time.Now().UTC(),
 		Settings: p.Settings, Timings: p.Timeline.Timings(),
 	}
-	done := p.step("judge and write documents", out.Requested)
-	err = p.write(ctx, &rec, out)
-	done(err)
-	return err
-}
-
-// write keeps the record and what follows from it. Writing brings the record
-// to the form that a replay reads, so that both give the same documents.
-func (p Plan) write(ctx context.Context, rec *record.Record, out *ImageOutcome) error {
-	if err := record.Write(filepath.Join(out.Dir, "record"), rec); err != nil {
+	if err := p.keepBaseline(&rec); err != nil {
 		return err
 	}
-	docs, err := Compose(ctx, *rec, p.Policy)
+	done := p.step("judge and write documents", out.Requested)
+	docs, err := p.write(ctx, &rec, out)
+	done(err)
 	if err != nil {
 		return err
 	}
-	out.Image = docs.Image
-	out.Verdict, out.Code, out.Causes = docs.Image.Decision.Verdict, docs.Image.Decision.Code, docs.Image.Decision.Causes
-	return docs.WriteTo(out.Dir)
+	if p.Attester != nil {
+		done := p.step("attest", out.Requested)
+		err := p.attest(ctx, &docs, out)
+		done(err)
+		if context.Cause(ctx) != nil {
+			return err
+		}
+	}
+	out.take(docs)
+	return docs.writeResult(out.Dir)
+}
+
+// write keeps the record and what follows from it, all but the result. Writing
+// brings the record to the form that a replay reads, so that both give the same
+// documents.
+func (p Plan) write(ctx context.Context, rec *record.Record, out *ImageOutcome) (Documents, error) {
+	if err := record.Write(filepath.Join(out.Dir, "record"), rec); err != nil {
+		return Documents{}, err
+	}
+	docs, err := Compose(ctx, *rec, p.Policy)
+	if err != nil {
+		return docs, err
+	}
+	return docs, docs.writeFiles(out.Dir)
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -85,7 +86,7 @@ func TestRunWritesItsDocuments(t *testing.T) {
 	if err != nil || out.Verdict != gate.VerdictPass || out.Code != fault.Pass {
 		t.Fatalf("verdict %s, code %d, %v", out.Verdict, out.Code, err)
 	}
-	for _, name := range []string{VEXFile, SummaryFile, "sbom.spdx.json", "sbom.cdx.json", "sbom.runtime.spdx.json", "sbom.runtime.cdx.json", "record/run.json"} {
+	for _, name := range []string{VEXFile, SummaryFile, "sbom.spdx.json", "sbom.cdx.json", "sbom.runtime.spdx.json", "sbom.runtime.cdx.json", "record/run.json", "comment.md", "results.sarif", "results.all.sarif", "gl-container-scanning.json"} {
 		if st, err := os.Stat(filepath.Join(p.OutputDir, name)); err != nil || st.Size() == 0 {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -130,10 +131,30 @@ func TestNothingStale(t *testing.T) {
 	if w := result(t, p.OutputDir); w.Verdict != "error" || w.ExitCode != 5 {
 		t.Errorf("result is %+v", w)
 	}
-	for _, name := range []string{VEXFile, "sbom.spdx.json", "record"} {
+	for _, name := range []string{VEXFile, "sbom.spdx.json", "record", SARIFFile, SARIFAllFile, GitLabFile} {
 		if _, err := os.Stat(filepath.Join(p.OutputDir, name)); !errors.Is(err, os.ErrNotExist) {
 			t.Errorf("%s of the earlier run is still there", name)
 		}
+	}
+	// A comment that a host would post says that there is no judgement.
+	comment, err := os.ReadFile(filepath.Join(p.OutputDir, CommentFile))
+	if err != nil || !strings.Contains(string(comment), "There is no judgement") {
+		t.Errorf("the comment is %q, %v", comment, err)
+	}
+}
+
+// All that a run writes is cleared before the next.
+func TestAllIsCleared(t *testing.T) {
+	p := plan(t, &engine{}, "one")
+	if _, err := Run(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	if err := clearDir(p.OutputDir); err != nil {
+		t.Fatal(err)
+	}
+	left, err := os.ReadDir(p.OutputDir)
+	if err != nil || len(left) != 0 {
+		t.Errorf("%v is left, %v", left, err)
 	}
 }
 

@@ -1,11 +1,11 @@
-// Command docs writes what README.md takes from the code: the table of inputs.
-// Its test fails when the two disagree.
+// Command docs writes what is said in more than one place from where it is
+// said first: the inputs of action.yml from the program's, and the tables of
+// README.md from both. Its tests fail when they disagree.
 //
-//	go run ./scripts/docs README.md
+//	go run ./scripts/docs
 package main
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -13,32 +13,58 @@ import (
 	"github.com/vexxy/action/internal/config"
 )
 
-const begin, end = "<!-- inputs:begin -->\n", "<!-- inputs:end -->\n"
-
 func main() {
-	if err := run(os.Args[1:]); err != nil {
+	if err := run("."); err != nil {
 		fmt.Fprintln(os.Stderr, "docs:", err)
 		os.Exit(1)
 	}
 }
 
-func run(args []string) error {
-	if len(args) != 1 {
-		return errors.New("usage: docs FILE")
-	}
-	text, err := os.ReadFile(args[0])
+// run brings the files below root up to date.
+func run(root string) error {
+	files, err := written(root)
 	if err != nil {
 		return err
 	}
-	text, err = withInputs(text)
-	if err != nil {
-		return fmt.Errorf("writing %s: %w", args[0], err)
+	for path, text := range files {
+		if err := os.WriteFile(path, text, 0o644); err != nil {
+			return err
+		}
 	}
-	return os.WriteFile(args[0], text, 0o644)
+	return nil
 }
 
-// withInputs gives the text with the table of inputs between its marks.
-func withInputs(text []byte) ([]byte, error) {
+// written gives the files as they should be, by their paths.
+func written(root string) (map[string][]byte, error) {
+	actionPath, readmePath := root+"/action.yml", root+"/README.md"
+	action, err := os.ReadFile(actionPath)
+	if err != nil {
+		return nil, err
+	}
+	readme, err := os.ReadFile(readmePath)
+	if err != nil {
+		return nil, err
+	}
+	if action, err = between(action, "  # inputs:begin\n", "  # inputs:end\n", actionInputs(config.Inputs())); err != nil {
+		return nil, fmt.Errorf("writing %s: %w", actionPath, err)
+	}
+	meta, err := parseAction(action)
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", actionPath, err)
+	}
+	for mark, table := range map[string]string{
+		"inputs": config.Table(), "action-inputs": meta.ownInputs(), "outputs": meta.outputs(),
+	} {
+		readme, err = between(readme, "<!-- "+mark+":begin -->\n", "<!-- "+mark+":end -->\n", table)
+		if err != nil {
+			return nil, fmt.Errorf("writing %s: %w", readmePath, err)
+		}
+	}
+	return map[string][]byte{actionPath: action, readmePath: readme}, nil
+}
+
+// between gives the text with another one between its two marks.
+func between(text []byte, begin, end, other string) ([]byte, error) {
 	before, rest, ok := strings.Cut(string(text), begin)
 	if !ok {
 		return nil, fmt.Errorf("looking for %q: there is none", strings.TrimSpace(begin))
@@ -47,5 +73,5 @@ func withInputs(text []byte) ([]byte, error) {
 	if !ok {
 		return nil, fmt.Errorf("looking for %q: there is none", strings.TrimSpace(end))
 	}
-	return []byte(before + begin + strings.TrimSpace(config.Table()) + "\n" + end + after), nil
+	return []byte(before + begin + strings.Trim(other, "\n") + "\n" + end + after), nil
 }

@@ -19,14 +19,24 @@ func readme(t *testing.T) []byte {
 	return text
 }
 
-func TestReadmeHasTheInputs(t *testing.T) {
-	text := readme(t)
-	want, err := withInputs(text)
+// TestFilesAgree holds action.yml and README.md to the program's inputs and to
+// each other.
+func TestFilesAgree(t *testing.T) {
+	files, err := written("../..")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !bytes.Equal(text, want) {
-		t.Error("README.md's inputs are not those of the program: go run ./scripts/docs README.md")
+	if len(files) != 2 {
+		t.Errorf("%d files", len(files))
+	}
+	for path, want := range files {
+		got, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(got, want) {
+			t.Errorf("%s is not what the program says: go run ./scripts/docs", path)
+		}
 	}
 }
 
@@ -61,9 +71,9 @@ func TestReadmeHasTheExitCodes(t *testing.T) {
 }
 
 func TestMarksAreNeeded(t *testing.T) {
-	for _, text := range []string{"", begin, end, "no marks"} {
-		if _, err := withInputs([]byte(text)); err == nil {
-			t.Errorf("withInputs(%q) gives no error", text)
+	for _, text := range []string{"", "begin", "end", "no marks"} {
+		if _, err := between([]byte(text), "begin", "end", "x"); err == nil {
+			t.Errorf("between(%q) gives no error", text)
 		}
 	}
 }

@@ -17,8 +17,8 @@ docker=(dockerd=docker.io runc=runc jq=jq iptables=iptables /etc/ssl/certs/ca-ce
 images=(mmdebstrap=mmdebstrap unshare=util-linux /usr/share/keyrings/debian-archive-keyring.gpg=debian-archive-keyring)
 demo=("${images[@]}" curl=curl)
 test=("${demo[@]}" gcc=gcc /usr/include/stdio.h=libc6-dev /usr/include/asm/errno.h=gcc-multilib musl-gcc=musl-tools
-    rpm=rpm rpmbuild=rpm npm=npm clang=clang llvm-strip=llvm /usr/include/bpf/bpf_helpers.h=libbpf-dev
-    shellcheck=shellcheck strace=strace pgrep=procps)
+    rpm=rpm rpmbuild=rpm npm=npm node=nodejs openssl=openssl clang=clang llvm-strip=llvm /usr/include/bpf/bpf_helpers.h=libbpf-dev
+    shellcheck=shellcheck strace=strace pgrep=procps cmark-gfm=cmark-gfm)
 bench=("${test[@]}" xz=xz-utils)
 }
 

@@ -1,0 +1,210 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/vexxy/action/internal/attest"
+	"github.com/vexxy/action/internal/config"
+	"github.com/vexxy/action/internal/foreign"
+	"github.com/vexxy/action/internal/report"
+	"github.com/vexxy/action/internal/run"
+	"github.com/vexxy/action/internal/sbom"
+	"github.com/vexxy/action/internal/source"
+)
+
+// attester is a run's run.Attester.
+type attester struct {
+	cfg     config.Attest
+	never   bool // on-inconclusive: warn never attests insufficient evidence
+	signer  *attest.Signer
+	publish func(context.Context, run.Documents, []attest.Statement) (attest.Published, error)
+}
+
+// newAttester makes ready what the inputs ask for, nil for nothing. A key that
+// cannot be opened, or a job without an identity, ends the run before it began.
+func newAttester(ctx context.Context, cfg config.Config, getenv func(string) string) (run.Attester, error) {
+	a := &attester{cfg: cfg.Attest, never: cfg.OnInconclusive == "warn"}
+	var err error
+	switch cfg.Attest.Mode {
+	case config.AttestDryRun:
+		return a, nil
+	case config.AttestKey:
+		password := cfg.Attest.Password
+		if !cfg.Given("attest-key-password") {
+			password = config.NewSecret(getenv("COSIGN_PASSWORD"))
+		}
+		a.signer, err = attest.NewKeySigner(ctx, attest.KeyOptions{
+			Key: cfg.Attest.Key, Password: password, Getenv: getenv,
+			SigningConfig: cfg.Attest.SigningConfig, TrustedRoot: cfg.Attest.TrustedRoot,
+		})
+	case config.AttestKeyless:
+		a.signer, err = attest.NewKeylessSigner(ctx, attest.KeylessOptions{
+			Getenv: getenv, SigningConfig: cfg.Attest.SigningConfig, TrustedRoot: cfg.Attest.TrustedRoot,
+		})
+	default:
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	publisher := attest.NewPublisher(attest.Options{Signer: a.signer, Layouts: layouts(cfg.Attest.Format), Version: Version()})
+	a.publish = func(ctx context.Context, docs run.Documents, all []attest.Statement) (attest.Published, error) {
+		return publisher.Publish(ctx, docs.Image.Record.Subject, all)
+	}
+	return a, nil
+}
+
+func layouts(format string) []attest.Layout {
+	switch format {
+	case config.FormatBundle:
+		return []attest.Layout{attest.LayoutBundle}
+	case config.FormatLegacy:
+		return []attest.Layout{attest.LayoutLegacy}
+	}
+	return []attest.Layout{attest.LayoutBundle, attest.LayoutLegacy}
+}
+
+// Attest implements run.Attester.
+func (a *attester) Attest(ctx context.Context, docs run.Documents, dir string) (report.Attested, error) {
+	out := report.Attested{Mode: a.cfg.Mode}
+	image := docs.Image
+	if !image.Judgement.Sufficient && (a.never || !a.cfg.Inconclusive) {
+		out.Skipped = "the evidence is insufficient, and attest-inconclusive is off"
+		return out, nil
+	}
+	all, err := attest.Statements(image.Record, image.Judgement, string(image.Decision.Verdict), a.documents(docs))
+	if err != nil {
+		if err == attest.ErrLocal && a.signer == nil {
+			out.Skipped, err = err.Error(), nil
+		}
+		return out, err
+	}
+	folder := filepath.Join(dir, run.AttestationsFolder)
+	for _, s := range all {
+		if err := run.WriteFile(filepath.Join(folder, s.Name+".intoto.json"), s.Payload); err != nil {
+			return out, err
+		}
+	}
+	if a.signer == nil {
+		out.Skipped = "a dry run signs nothing; the statements are in " + folder
+		return out, nil
+	}
+	published, err := a.publish(ctx, docs, all)
+	for name, data := range published.Bundles {
+		if werr := run.WriteFile(filepath.Join(folder, name+".sigstore.json"), data); werr != nil && err == nil {
+			err = werr
+		}
+	}
+	key := ""
+	if public := a.signer.PublicKey(); public != nil {
+		key = filepath.Join(folder, "key.pub")
+		if werr := run.WriteFile(key, public); werr != nil && err == nil {
+			err = werr
+		}
+	}
+	out.Replaced, out.Notes = published.Replaced, published.Notes
+	out.Commands = attest.Commands(published, key, a.cfg.TrustedRoot)
+	for _, r := range published.Receipts {
+		out.Attestations = append(out.Attestations, shown(r))
+	}
+	return out, err
+}
+
+func shown(r attest.Receipt) report.Attestation {
+	a := report.Attestation{
+		Statement: r.Statement, PredicateType: r.PredicateType, Layout: string(r.Layout), Outcome: string(r.Outcome),
+		Subject: r.Subject, Reference: r.Reference, PayloadSHA256: r.PayloadSHA256,
+		Key: r.Signature.Key, Identity: r.Signature.Identity, Issuer: r.Signature.Issuer, SignedAt: r.Signature.At,
+	}
+	if r.Signature.LogIndex >= 0 {
+		a.LogIndex = &r.Signature.LogIndex
+	}
+	return a
+}
+
+// documents are the run's documents that are attested beside the evidence. An
+// image without findings has no OpenVEX document.
+func (a *attester) documents(docs run.Documents) []attest.Document {
+	all := []attest.Document{{Name: "openvex", File: run.VEXFile, PredicateType: attest.TypeOpenVEX}}
+	switch a.cfg.SBOM {
+	case config.SBOMCycloneDX:
+		all = append(all, attest.Document{Name: "sbom", File: sbom.RuntimeCycloneDX, PredicateType: attest.TypeCycloneDX})
+	case config.SBOMSPDX:
+		all = append(all, attest.Document{Name: "sbom", File: sbom.RuntimeSPDX, PredicateType: attest.TypeSPDX})
+	}
+	for i := range all {
+		all[i].Data = docs.Files[all[i].File]
+	}
+	return slices.DeleteFunc(all, func(d attest.Document) bool { return len(d.Data) == 0 })
+}
+
+// attestable refuses an image that could not be attested to, before it runs.
+func attestable(cfg config.Config, img source.Image) error {
+	if cfg.Attest.Signs() && img.Local() {
+		return attest.ErrLocal
+	}
+	return nil
+}
+
+// hideSecrets takes the variables that hold tokens and passwords out of this
+// process's environment: no program that a run starts needs them.
+func hideSecrets(cfg config.Config) {
+	for _, name := range secretVariables(cfg) {
+		os.Unsetenv(name)
+	}
+}
+
+// withoutSecrets is an environment for programs of the user's.
+func withoutSecrets(cfg config.Config, environ []string) []string {
+	hidden := secretVariables(cfg)
+	return slices.DeleteFunc(slices.Clone(environ), func(kv string) bool {
+		name, _, _ := strings.Cut(kv, "=")
+		return slices.Contains(hidden, name)
+	})
+}
+
+func secretVariables(cfg config.Config) []string {
+	names := append(attest.SecretVariables(), "VEXXY_ATTEST_KEY_PASSWORD", "INPUT_ATTEST-KEY-PASSWORD", "INPUT_ATTEST_KEY_PASSWORD")
+	if name, found := strings.CutPrefix(cfg.Attest.Key, "env://"); found {
+		names = append(names, name)
+	}
+	return names
+}
+
+// printAttested says what was attached, and how to verify it.
+func printAttested(w io.Writer, a *report.Attested) {
+	if a == nil {
+		return
+	}
+	line := func(format string, args ...any) {
+		fmt.Fprintln(w, foreign.Text(fmt.Sprintf(format, args...)).Terminal(2000))
+	}
+	if a.Skipped != "" {
+		line("Not attested: %s.", a.Skipped)
+	}
+	if len(a.Attestations) > 0 {
+		by := "key " + a.Attestations[0].Key
+		if a.Attestations[0].Identity != "" {
+			by = a.Attestations[0].Identity
+		}
+		line("Attested to %s by %s:", a.Attestations[0].Subject, by)
+		for _, r := range a.Attestations {
+			line("  %-9s %-9s %-7s %s", r.Outcome, r.Statement, r.Layout, r.Reference)
+		}
+	}
+	for _, note := range a.Notes {
+		line("note: %s", note)
+	}
+	if len(a.Commands) > 0 {
+		line("Verify it with:")
+		for _, c := range a.Commands {
+			line("  %s", c)
+		}
+	}
+}

@@ -1,0 +1,313 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/vexxy/action/internal/config"
+	"github.com/vexxy/action/internal/fault"
+	"github.com/vexxy/action/internal/foreign"
+	"github.com/vexxy/action/internal/gate"
+	"github.com/vexxy/action/internal/host/github"
+	"github.com/vexxy/action/internal/report"
+	"github.com/vexxy/action/internal/run"
+)
+
+// gitHub is the host of a job on GitHub.
+type gitHub struct {
+	*github.Host
+	s      Streams
+	getenv func(string) string
+	event  github.Event
+	failed error        // why the event could not be read
+	base   *github.Base // of a pull request
+	begun  time.Time
+}
+
+func newGitHub(s Streams, getenv func(string) string) *gitHub {
+	g := &gitHub{Host: github.New(s.Out, getenv), s: s, getenv: getenv, begun: time.Now()}
+	var err error
+	if g.event, err = github.ReadEvent(getenv); err != nil {
+		g.failed = fault.New(fault.Infra, "run it in a job whose GITHUB_EVENT_PATH is GitHub's own", "%w", err)
+	}
+	if g.event.Pull != nil {
+		g.base = github.NewBase(g.event, getenv("GITHUB_WORKSPACE"), func() (*github.API, error) { return github.NewAPI(getenv, g.token()) })
+	}
+	return g
+}
+
+func (g *gitHub) usable() error { return g.failed }
+
+// token is the one to ask for the configuration with, before the inputs are
+// known.
+func (g *gitHub) token() string {
+	for _, name := range []string{"INPUT_GITHUB-TOKEN", "INPUT_GITHUB_TOKEN", "VEXXY_GITHUB_TOKEN"} {
+		if token := strings.TrimSpace(g.getenv(name)); token != "" {
+			return token
+		}
+	}
+	return ""
+}
+
+// readFile reads the configuration: of a pull request as it is in the base
+// commit, so that no request loosens the policy that it is held to, nor brings
+// commands of its own.
+func (g *gitHub) readFile(path string) ([]byte, error) {
+	if g.base == nil {
+		return os.ReadFile(path)
+	}
+	return g.base.ReadFile(path)
+}
+
+// loaded masks the secrets. What holds them, and the files by which a step
+// commands the runner, are not for what runs beside the program.
+func (g *gitHub) loaded(cfg config.Config) []string {
+	for _, secret := range cfg.Secrets() {
+		g.Mask(secret.Reveal())
+	}
+	if g.base != nil {
+		for _, line := range g.base.Ignored() {
+			g.Annotate(github.Warning, "vexxy: configuration of the base", line)
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(g.s.Environ), func(kv string) bool {
+		name, _, _ := strings.Cut(kv, "=")
+		if !private(name) {
+			return false
+		}
+		_ = os.Unsetenv(name) // for what inherits it from here
+		return true
+	})
+}
+
+func private(name string) bool {
+	switch name {
+	case "VEXXY_GITHUB_TOKEN", "VEXXY_ENV", "GITHUB_OUTPUT", "GITHUB_ENV", "GITHUB_PATH", "GITHUB_STATE", "GITHUB_STEP_SUMMARY":
+		return true
+	}
+	return strings.HasPrefix(name, "INPUT_")
+}
+
+// publish tells the log, the outputs, the job's page and the pull request.
+func (g *gitHub) publish(ctx context.Context, end ending) {
+	g.Foreign(func(w io.Writer) {
+		show(w, end.out, report.TableOptions{Width: 120})
+		complain(w, end.out)
+	})
+	g.annotate(end)
+	g.try("outputs", g.SetOutputs(outputs(end)))
+	g.try("the job's summary", g.Summarise(g.body(end)))
+	if url := g.comment(ctx, end); url != "" {
+		g.try("the output comment-url", g.SetOutputs([]github.Output{{Name: "comment-url", Value: url}}))
+	}
+}
+
+// try says what could not be published.
+func (g *gitHub) try(what string, err error) {
+	if err != nil {
+		g.Annotate(github.Warning, "vexxy: "+what, errorText(err))
+	}
+}
+
+func errorText(err error) string {
+	if hint := fault.HintOf(err); hint != "" {
+		return err.Error() + "\n" + hint
+	}
+	return err.Error()
+}
+
+// annotate puts what speaks against passing onto the job's page.
+func (g *gitHub) annotate(end ending) {
+	if end.err != nil {
+		g.Annotate(github.Error, fmt.Sprintf("vexxy: %s", verdict(end)), errorText(end.err))
+	}
+	level := github.Error
+	if end.code == fault.Pass { // warn-only, on-inconclusive
+		level = github.Warning
+	}
+	for _, image := range end.out.Images {
+		title := fmt.Sprintf("vexxy: %s: %s", image.Verdict, image.Requested)
+		switch {
+		case image.Err != nil && end.err == nil:
+			g.Annotate(level, title, errorText(image.Err))
+		case image.Err == nil && len(image.Causes) > 0:
+			g.Annotate(level, title, strings.Join(image.Causes, "\n"))
+		}
+	}
+}
+
+// foot is what stands below all that is said of a run: what was ignored, and
+// the run's own link.
+func (g *gitHub) foot() string {
+	var foot strings.Builder
+	if g.base != nil {
+		for _, line := range g.base.Ignored() {
+			fmt.Fprintf(&foot, "\n> ⚠️ %s\n", foreign.Text(line).Markdown(500))
+		}
+	}
+	var links []string
+	if g.event.Pull != nil {
+		links = append(links, "commit "+g.event.Pull.HeadSHA[:12])
+	}
+	if g.event.RunURL != "" {
+		links = append(links, fmt.Sprintf("[run %d, attempt %d](%s)", g.event.RunNumber, g.event.RunAttempt, g.event.RunURL))
+	}
+	if len(links) > 0 {
+		fmt.Fprintf(&foot, "\n%s\n", strings.Join(links, " · "))
+	}
+	return foot.String()
+}
+
+// body renders the job's page.
+func (g *gitHub) body(end ending) github.Body {
+	foot := g.foot()
+	return func(limit int) []byte {
+		left := limit - len(foot)
+		return append(github.Cut(summary(end, left), left), foot...)
+	}
+}
+
+// remark renders the comment.
+func (g *gitHub) remark(end ending) func(limit int, resolved bool) []byte {
+	foot := g.foot()
+	return func(limit int, resolved bool) []byte {
+		o := report.CommentOptions{Limit: limit - len(foot), Resolved: resolved}
+		if text, one := oneComment(end, o); one {
+			return append(text, foot...)
+		}
+		return append(github.Cut(summary(end, o.Limit), o.Limit), foot...)
+	}
+}
+
+// oneComment is the comment on a run of one image, and on one that came to
+// nothing; a run of several has its summary.
+func oneComment(end ending, o report.CommentOptions) (text []byte, one bool) {
+	images := end.out.Images
+	switch {
+	case len(images) == 1 && judged(images[0]):
+		return report.Comment(images[0].Image, o), true
+	case len(images) > 1 && end.err == nil:
+		return nil, false
+	case len(images) == 1 && end.err == nil:
+		end.err = images[0].Err
+	}
+	return report.FailureComment(failure(end), o), true
+}
+
+// judged reports whether an image's run came to a judgement.
+func judged(image run.ImageOutcome) bool { return image.Err == nil && image.Image.Record.Digest != "" }
+
+// failure is a run that ended without a judgement.
+func failure(end ending) report.Failure {
+	f := report.Failure{RunID: end.out.ID, Version: Version(), Verdict: verdict(end), Code: end.code}
+	if end.err != nil {
+		f.Causes, f.Hint = []string{end.err.Error()}, fault.HintOf(end.err)
+	}
+	return f
+}
+
+// summary is the text on a run, of at most about limit bytes.
+func summary(end ending, limit int) []byte {
+	images := end.out.Images
+	switch {
+	case len(images) == 1 && judged(images[0]):
+		return report.Summary(images[0].Image, limit)
+	case len(images) > 0 && end.err == nil: // failed, or several: the run has written it
+		text, err := os.ReadFile(filepath.Join(end.cfg.OutputDir, run.SummaryFile))
+		if err == nil {
+			return text
+		}
+		fallthrough
+	default:
+		return report.FailureSummary(failure(end))
+	}
+}
+
+// comment brings the pull request's comment up to date, and gives its URL. What
+// cannot be posted is among the run's documents.
+func (g *gitHub) comment(ctx context.Context, end ending) string {
+	cancelled := end.code == fault.Interrupted || end.code == fault.Terminated
+	if g.event.Pull == nil || len(end.cfg.Images) == 0 || cancelled || end.cfg.Publication.Comment == string(github.Never) {
+		return ""
+	}
+	none := func(why string) string {
+		g.Annotate(github.Notice, "vexxy: no comment", why+"\nthe job's summary and "+run.CommentFile+" in "+end.cfg.OutputDir+" have the text")
+		return ""
+	}
+	if g.event.Pull.Fork {
+		return none("pull requests from forks have a token that can read alone")
+	}
+	token := end.cfg.Publication.GitHubToken.Reveal()
+	if token == "" { // a program in a workflow, which may not want one
+		return none("there is no token for it: pass ${{ github.token }} as github-token")
+	}
+	c := commentOf(end, g.getenv, g.remark(end))
+	c.Order = github.Order{Run: g.event.RunNumber, Attempt: g.event.RunAttempt, Started: g.begun.UnixNano()}
+	api, err := github.NewAPI(g.getenv, token)
+	var posted github.Posted
+	if err == nil {
+		posted, err = api.Post(ctx, g.event.Owner, g.event.Repo, g.event.Pull.Number, c)
+	}
+	if err != nil {
+		g.try("no comment", err)
+		return ""
+	}
+	fmt.Fprintf(g.s.Out, "comment %s %s\n", posted.Did, foreign.Text(posted.URL).Line(500))
+	return posted.URL
+}
+
+// commentOf is what there is to say of a run, but for how new it is.
+func commentOf(end ending, getenv func(string) string, body func(int, bool) []byte) github.Comment {
+	c := github.Comment{When: github.When(end.cfg.Publication.Comment), Body: body}
+	key := append([]string{"vexxy", end.cfg.Platform, end.cfg.Engine}, github.Site(getenv)...)
+	for _, ref := range end.cfg.Images {
+		key = append(key, "image", repository(ref))
+	}
+	key = append(append(append(key, "command"), end.cfg.Command...), "args")
+	key = append(append(key, end.cfg.Args...), end.cfg.Cluster.HelmChart)
+	key = append(key, end.cfg.Cluster.Manifests...)
+	c.Key = github.Digest(key...)
+	c.Own = github.Digest(append(append(key, "references"), end.cfg.Images...)...)
+	state := []string{string(verdict(end))}
+	for _, image := range end.out.Images {
+		j := image.Image.Judgement
+		c.Affected = c.Affected || j.Summary.Affected > 0
+		state = append(state, "image", string(image.Verdict))
+		for i := range j.Assessments {
+			a := &j.Assessments[i]
+			state = append(state, a.Vulnerability, a.PURL, string(a.Status))
+		}
+	}
+	c.State = github.Digest(state...)
+	return c
+}
+
+// repository is a reference without what changes from build to build: tag and
+// digest. The comment on an image stays one through all of them.
+func repository(ref string) string {
+	if strings.HasPrefix(ref, "docker-archive:") || strings.HasPrefix(ref, "oci-dir:") {
+		return ref
+	}
+	ref, _, _ = strings.Cut(ref, "@")
+	if i := strings.LastIndexByte(ref, ':'); i > strings.LastIndexByte(ref, '/') && ref[:i] != "docker-daemon" {
+		ref = ref[:i]
+	}
+	return ref
+}
+
+// verdict is the run's. What failed before it had one has none to pass with.
+func verdict(end ending) gate.Verdict {
+	switch {
+	case end.code == fault.Interrupted || end.code == fault.Terminated:
+		return gate.VerdictCancelled
+	case end.err != nil || len(end.out.Images) == 0:
+		return gate.VerdictError
+	}
+	return end.out.Verdict
+}

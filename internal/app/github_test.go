@@ -1,0 +1,386 @@
+package app
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/vexxy/action/internal/config"
+	"github.com/vexxy/action/internal/fault"
+	"github.com/vexxy/action/internal/host/github"
+	"github.com/vexxy/action/internal/host/github/githubtest"
+	"github.com/vexxy/action/internal/record"
+	"github.com/vexxy/action/internal/run"
+)
+
+// job is a GitHub job in a workspace of its own, with GitHub's API beside it.
+type job struct {
+	api               *githubtest.Server
+	dir, base         string // workspace, the pull request's base commit
+	environ           []string
+	log, output, page string // files
+}
+
+// newJob makes the workspace: a checkout whose base has the one configuration
+// and whose head has the other.
+func newJob(t *testing.T, event, base, head string, environ ...string) *job {
+	t.Helper()
+	j := &job{api: githubtest.New(), dir: t.TempDir()}
+	t.Cleanup(j.api.Close)
+	git := func(args ...string) string {
+		out, err := exec.Command("git", append([]string{"-C", j.dir, "-c", "user.name=t", "-c", "user.email=t@example"}, args...)...).CombinedOutput()
+		if err != nil {
+			t.Fatalf("git %v: %v: %s", args, err, out)
+		}
+		return strings.TrimSpace(string(out))
+	}
+	git("init", "-q")
+	var commits []string
+	for _, text := range []string{base, head} {
+		write(t, filepath.Join(j.dir, config.DefaultFile), text)
+		git("add", "-A")
+		git("commit", "-q", "--allow-empty", "-m", "x")
+		commits = append(commits, git("rev-parse", "HEAD"))
+	}
+	j.base = commits[0]
+	files := t.TempDir()
+	j.log, j.output, j.page = filepath.Join(files, "log"), filepath.Join(files, "output"), filepath.Join(files, "summary")
+	payload := filepath.Join(files, "event.json")
+	switch event {
+	case "pull_request", "fork":
+		id := map[string]int{"pull_request": 1, "fork": 2}[event]
+		write(t, payload, fmt.Sprintf(`{"pull_request":{"number":7,"head":{"sha":%q,"repo":{"id":%d}},"base":{"sha":%q,"repo":{"id":1}}}}`, commits[1], id, commits[0]))
+		event = "pull_request"
+	default:
+		write(t, payload, `{"ref":"refs/heads/main","repository":{"full_name":"octo/app"}}`)
+	}
+	j.environ = append([]string{
+		"GITHUB_ACTIONS=true", "GITHUB_EVENT_NAME=" + event, "GITHUB_EVENT_PATH=" + payload, "GITHUB_REPOSITORY=octo/app",
+		"GITHUB_WORKSPACE=" + j.dir, "GITHUB_API_URL=" + j.api.URL, "GITHUB_SERVER_URL=https://github.example", "GITHUB_RUN_ID=99",
+		"GITHUB_RUN_NUMBER=3", "GITHUB_RUN_ATTEMPT=1", "GITHUB_JOB=scan", "GITHUB_WORKFLOW_REF=octo/app/.github/workflows/ci.yml@refs/pull/7/merge",
+		"GITHUB_OUTPUT=" + j.output, "GITHUB_STEP_SUMMARY=" + j.page, "INPUT_GITHUB-TOKEN=" + githubtest.Token,
+		"INPUT_IMAGE=registry.example/app:" + commits[1], "INPUT_COMMENT=", "INPUT_BINARY=/x", `INPUT_MATRIX={"a":1}`,
+	}, environ...)
+	t.Chdir(j.dir)
+	return j
+}
+
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// streams opens the job's log.
+func (j *job) streams(t *testing.T) Streams {
+	t.Helper()
+	f, err := os.OpenFile(j.log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	return Streams{Out: f, Err: f, Environ: j.environ}
+}
+
+// run is a run whose engine is a record: its inputs, judgement, documents and
+// publication are the program's own.
+func (j *job) run(t *testing.T) ending {
+	t.Helper()
+	root, err := filepath.Abs(filepath.Join(sourceDir, "..", ".."))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := newHost(j.streams(t))
+	if err := h.usable(); err != nil {
+		t.Fatal(err)
+	}
+	defer h.Close()
+	cfg, err := config.Load(nil, j.environ, h.readFile, config.Options{Ignore: noInputs})
+	if err != nil {
+		t.Fatalf("%v (%s)", err, fault.HintOf(err))
+	}
+	h.loaded(cfg)
+	rec, err := record.Read(filepath.Join(root, "testdata", "runs", "go-app"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	docs, err := run.Compose(t.Context(), rec, cfg.Policy())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := run.MakeDir(cfg.OutputDir); err != nil {
+		t.Fatal(err)
+	}
+	if err := docs.WriteTo(cfg.OutputDir); err != nil {
+		t.Fatal(err)
+	}
+	d := docs.Image.Decision
+	end := ending{cfg: cfg, code: d.Code, out: run.Outcome{
+		ID: rec.Run.ID, Verdict: d.Verdict, Code: d.Code,
+		Images: []run.ImageOutcome{{Requested: cfg.Images[0], Dir: cfg.OutputDir, Verdict: d.Verdict, Code: d.Code, Causes: d.Causes, Image: docs.Image}},
+	}}
+	h.publish(t.Context(), end)
+	return end
+}
+
+// sourceDir is this package's folder, from before any test leaves it.
+var sourceDir = func() string {
+	dir, err := os.Getwd()
+	if err != nil {
+		panic(err)
+	}
+	return dir
+}()
+
+func (j *job) read(t *testing.T, path string) string {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+// outputs reads the step's outputs; the last of a name holds.
+func (j *job) outputs(t *testing.T) map[string]string {
+	t.Helper()
+	got := map[string]string{}
+	for rest := j.read(t, j.output); rest != ""; {
+		head, body, _ := strings.Cut(rest, "\n")
+		name, delimiter, ok := strings.Cut(head, "<<")
+		value, after, found := strings.Cut(body, "\n"+delimiter+"\n")
+		if !ok || !found {
+			t.Fatalf("no output: %q", head)
+		}
+		got[name], rest = value, after
+	}
+	return got
+}
+
+func TestPublishOnAPullRequest(t *testing.T) {
+	j := newJob(t, "pull_request", "", "")
+	end := j.run(t)
+	comments := j.api.Comments()
+	if len(comments) != 1 || !strings.Contains(comments[0].Body, "vexxy: pass") || !strings.Contains(comments[0].Body, "[run 3, attempt 1](https://github.example/octo/app/actions/runs/99)") {
+		t.Fatalf("comments: %+v\n%s", comments, j.read(t, j.log))
+	}
+	dir := filepath.Join(j.dir, "vexxy-results")
+	want := map[string]string{
+		"verdict": "pass", "exit-code": "0", "affected": "3", "not-affected": "3", "under-investigation": "0", "fixed": "0", "total": "6",
+		"affected-critical": "0", "affected-high": "1", "affected-medium": "0", "affected-low": "0",
+		"vex": dir + "/vex.openvex.json", "sbom": dir + "/sbom.cdx.json", "runtime-sbom": dir + "/sbom.runtime.cdx.json",
+		"result": dir + "/result.json", "summary": dir + "/summary.md", "output-dir": dir, "sarif": dir + "/results.sarif",
+		"digest": "sha256:fa01ef8365b9ffda3ec9cd1939afc5ecb4813682eb7974b838879b3cfada518a", "run-id": end.out.ID,
+		"comment-url": fmt.Sprintf("%s/octo/app/pull/7#issuecomment-%d", j.api.URL, comments[0].ID),
+	}
+	got := j.outputs(t)
+	for name, value := range want {
+		if got[name] != value {
+			t.Errorf("output %s is %q, want %q", name, got[name], value)
+		}
+	}
+	if len(got) != len(want) {
+		t.Errorf("outputs: %v", got)
+	}
+	if page := j.read(t, j.page); !strings.Contains(page, "vexxy: pass") {
+		t.Errorf("the job's page: %s", page)
+	}
+	log := j.read(t, j.log)
+	if strings.Contains(log, "::error") || strings.Contains(log, "::warning") || !strings.Contains(log, "::add-mask::"+githubtest.Token) {
+		t.Errorf("log:\n%s", log)
+	}
+	// The next build has another tag, and the same comment.
+	j.environ = append(j.environ, "GITHUB_RUN_NUMBER=4", "INPUT_IMAGE=registry.example/app:next")
+	j.run(t)
+	if again := j.api.Comments(); len(again) != 1 || !strings.Contains(again[0].Body, "run 4") {
+		t.Errorf("comments: %+v", again)
+	}
+}
+
+// A pull request that loosens its policy is held to that of its base.
+func TestPullRequestRaisesItsLimit(t *testing.T) {
+	j := newJob(t, "pull_request", "max-affected: 0\n", "max-affected: 1000\ntest-command: curl https://evil.example\n")
+	end := j.run(t)
+	if end.code != fault.GateFailed || end.cfg.TestCommand != "" {
+		t.Errorf("code %d, test command %q", end.code, end.cfg.TestCommand)
+	}
+	if got := j.outputs(t); got["verdict"] != "fail" || got["exit-code"] != "2" {
+		t.Errorf("outputs: %v", got)
+	}
+	for where, text := range map[string]string{"page": j.read(t, j.page), "log": j.read(t, j.log), "comment": j.api.Comments()[0].Body} {
+		if !strings.Contains(text, "as this pull request has it is ignored") {
+			t.Errorf("the %s does not say what was ignored:\n%s", where, text)
+		}
+	}
+	// On a push the same file is what holds.
+	pushed := newJob(t, "push", "max-affected: 0\n", "max-affected: 1000\n")
+	if end := pushed.run(t); end.code != fault.Pass {
+		t.Errorf("on a push: code %d", end.code)
+	}
+}
+
+// Where nobody may or need comment, no comment is tried.
+func TestNoCommentIsTried(t *testing.T) {
+	for _, c := range []struct{ event, more string }{
+		{"fork", ""}, {"push", ""}, {"release", ""}, {"schedule", ""}, {"pull_request", "INPUT_COMMENT=never"},
+	} {
+		j := newJob(t, c.event, "", "", c.more)
+		end := j.run(t)
+		if end.code != fault.Pass || j.outputs(t)["verdict"] != "pass" || j.outputs(t)["comment-url"] != "" {
+			t.Errorf("%s: %+v", c.event, j.outputs(t))
+		}
+		if n := len(j.api.Requests("")); n != 0 {
+			t.Errorf("%s: %d requests", c.event, n)
+		}
+		if text := j.read(t, filepath.Join(j.dir, "vexxy-results", run.CommentFile)); !strings.Contains(text, "vexxy: pass") {
+			t.Errorf("%s: %s: %q", c.event, run.CommentFile, text)
+		}
+		if told := strings.Contains(j.read(t, j.log), "no comment"); told != (c.event == "fork") {
+			t.Errorf("%s: that there is no comment is told: %v", c.event, told)
+		}
+		if !strings.Contains(j.read(t, j.page), "vexxy: pass") {
+			t.Errorf("%s: the job's page says nothing", c.event)
+		}
+	}
+}
+
+// What cannot be published changes no verdict and is told once, with what to
+// do.
+func TestPublishingFails(t *testing.T) {
+	j := newJob(t, "pull_request", "", "")
+	j.api.Fail("LIST", githubtest.Fault{Status: 403, Body: `{"message":"Resource not accessible by integration"}`})
+	end := j.run(t)
+	log := j.read(t, j.log)
+	if end.code != fault.Pass || j.outputs(t)["verdict"] != "pass" || strings.Count(log, "::warning") != 1 || !strings.Contains(log, "pull-requests: write") {
+		t.Errorf("code %d, log:\n%s", end.code, log)
+	}
+	if text := j.read(t, filepath.Join(j.dir, "vexxy-results", run.CommentFile)); !strings.Contains(text, "vexxy: pass") {
+		t.Errorf("%s: %s", run.CommentFile, text)
+	}
+	// Nowhere to write to.
+	j = newJob(t, "push", "", "", "GITHUB_OUTPUT=", "GITHUB_STEP_SUMMARY=/")
+	if end := j.run(t); end.code != fault.Pass || strings.Count(j.read(t, j.log), "::warning") != 2 {
+		t.Errorf("code %d, log:\n%s", end.code, j.read(t, j.log))
+	}
+}
+
+// A run that never begins has outputs too, and none that could pass.
+func TestBadInputHasOutputs(t *testing.T) {
+	for name, c := range map[string]struct {
+		event, base string
+		more        []string
+		code        fault.Code
+		says        string
+	}{
+		"input":    {"push", "", []string{"INPUT_DURATION=soon"}, fault.Usage, "duration"},
+		"policy":   {"pull_request", "max-afected: 3\n", nil, fault.Usage, "did you mean max-affected?"},
+		"no event": {"pull_request", "", []string{"GITHUB_EVENT_PATH="}, fault.Infra, "GITHUB_EVENT_PATH"},
+		"no base":  {"pull_request", "", []string{"GITHUB_WORKSPACE=/nowhere"}, fault.Infra, "contents: read"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			j := newJob(t, c.event, c.base, "max-affected: 1000\n", c.more...)
+			if name == "no base" {
+				if err := os.RemoveAll(filepath.Join(j.dir, ".git")); err != nil {
+					t.Fatal(err)
+				}
+			}
+			code := Main([]string{"run"}, j.streams(t))
+			log := j.read(t, j.log)
+			if code != int(c.code) || !strings.Contains(log, "::error title=vexxy%3A error::") || !strings.Contains(log, c.says) {
+				t.Errorf("code %d, log:\n%s", code, log)
+			}
+			got := j.outputs(t)
+			if got["verdict"] != "error" || got["exit-code"] != fmt.Sprint(code) || got["affected"] != "" || got["result"] != "" {
+				t.Errorf("outputs: %v", got)
+			}
+			if page := j.read(t, j.page); !strings.Contains(page, "vexxy: error") {
+				t.Errorf("page: %s", page)
+			}
+			if len(j.api.Comments()) != 0 {
+				t.Error("a run without inputs comments")
+			}
+		})
+	}
+}
+
+// To ask for help is no run: nothing is published.
+func TestHelpPublishesNothing(t *testing.T) {
+	j := newJob(t, "push", "", "")
+	code := Main([]string{"run", "--help"}, j.streams(t))
+	if log := j.read(t, j.log); code != 0 || strings.Contains(log, "::error") || !strings.Contains(log, "--github-token") {
+		t.Errorf("code %d, log:\n%s", code, log)
+	}
+	if _, err := os.Stat(j.output); err == nil {
+		t.Error("there are outputs")
+	}
+}
+
+// What runs beside the program gets neither secrets nor a way to command the
+// runner.
+func TestEnvironmentOfOthers(t *testing.T) {
+	j := newJob(t, "push", "", "", "INPUT_ENV=PASSWORD=hunter2222", "VEXXY_GITHUB_TOKEN=x", "GITHUB_ENV=/x", "GITHUB_PATH=/x", "HOME=/root")
+	h := newHost(j.streams(t))
+	if err := h.usable(); err != nil {
+		t.Fatal(err)
+	}
+	defer h.Close()
+	cfg, err := config.Load(nil, j.environ, h.readFile, config.Options{Ignore: noInputs})
+	if err != nil {
+		t.Fatal(err)
+	}
+	left := strings.Join(h.loaded(cfg), "\n") + "\n"
+	for _, gone := range []string{"INPUT_", githubtest.Token, "hunter2222", "VEXXY_GITHUB_TOKEN", "GITHUB_ENV=", "GITHUB_PATH=", "GITHUB_OUTPUT=", "GITHUB_STEP_SUMMARY="} {
+		if strings.Contains(left, gone) {
+			t.Errorf("%s is left", gone)
+		}
+	}
+	for _, kept := range []string{"HOME=/root\n", "GITHUB_REPOSITORY=octo/app\n"} {
+		if !strings.Contains(left, kept) {
+			t.Errorf("%s is gone", kept)
+		}
+	}
+	if log := j.read(t, j.log); !strings.Contains(log, "::add-mask::hunter2222\n") {
+		t.Errorf("log: %s", log)
+	}
+}
+
+func TestRepository(t *testing.T) {
+	for ref, want := range map[string]string{
+		"nginx": "nginx", "nginx:1.27": "nginx", "localhost:5000/app": "localhost:5000/app", "localhost:5000/app:v1@sha256:ab": "localhost:5000/app",
+		"docker-daemon:app:v1": "docker-daemon:app", "docker-daemon:app": "docker-daemon:app",
+		"docker-archive:a:b.tar": "docker-archive:a:b.tar", "oci-dir:x": "oci-dir:x", "": "",
+	} {
+		if got := repository(ref); got != want {
+			t.Errorf("%q is of %q, want %q", ref, got, want)
+		}
+	}
+}
+
+// Every output stands in action.yml, and nothing else does.
+func TestOutputsAreThoseOfTheAction(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(sourceDir, "..", "..", "action.yml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var meta struct {
+		Outputs map[string]struct{ Description string }
+	}
+	if err := yaml.Unmarshal(text, &meta); err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range append(outputs(ending{}), github.Output{Name: "comment-url"}) {
+		if meta.Outputs[o.Name].Description == "" {
+			t.Errorf("action.yml has no output %s", o.Name)
+		}
+		delete(meta.Outputs, o.Name)
+	}
+	for name := range meta.Outputs {
+		t.Errorf("action.yml has the output %s, which is never written", name)
+	}
+}

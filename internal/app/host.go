@@ -1,0 +1,95 @@
+package app
+
+import (
+	"context"
+	"io"
+	"os"
+
+	"golang.org/x/term"
+
+	"github.com/vexxy/action/internal/config"
+	"github.com/vexxy/action/internal/fault"
+	"github.com/vexxy/action/internal/host/github"
+	"github.com/vexxy/action/internal/host/local"
+	"github.com/vexxy/action/internal/report"
+	"github.com/vexxy/action/internal/run"
+)
+
+// host is where a run is shown while it runs, and where what came of it goes.
+type host interface {
+	run.Progress
+	// Close ends the display of steps.
+	Close()
+	// usable says why no run can be made here, if so.
+	usable() error
+	// readFile reads the configuration file.
+	readFile(path string) ([]byte, error)
+	// loaded is told the inputs, and gives the environment of what runs beside
+	// the program.
+	loaded(cfg config.Config) []string
+	// publish tells of the end. It changes nothing of it: what cannot be
+	// published is said, and that is all.
+	publish(ctx context.Context, end ending)
+}
+
+// ending is how `vexxy run` ended.
+type ending struct {
+	// cfg are the inputs; without images where they could not be read.
+	cfg  config.Config
+	out  run.Outcome
+	code fault.Code
+	err  error // of the run as a whole
+}
+
+// newHost gives the host that the environment is of.
+func newHost(s Streams) host {
+	if getenv := lookup(s.Environ); github.Here(getenv) {
+		return newGitHub(s, getenv)
+	}
+	return &terminal{local.ForFile(s.Err, lookup(s.Environ)), s}
+}
+
+// terminal is the host of a person, or of a log that nobody knows more about.
+type terminal struct {
+	*local.Progress
+	s Streams
+}
+
+func (t *terminal) usable() error { return nil }
+
+func (t *terminal) readFile(path string) ([]byte, error) { return os.ReadFile(path) }
+
+func (t *terminal) loaded(config.Config) []string { return t.s.Environ }
+
+func (t *terminal) publish(_ context.Context, end ending) {
+	o := report.TableOptions{}
+	if fd := int(t.s.Out.Fd()); term.IsTerminal(fd) {
+		o.Width, _, _ = term.GetSize(fd)
+		o.Colour = lookup(t.s.Environ)("NO_COLOR") == ""
+	}
+	show(t.s.Out, end.out, o)
+	complain(t.s.Err, end.out)
+}
+
+// show prints the end of a run: the table, where the files are, and what was
+// attested.
+func show(w io.Writer, out run.Outcome, o report.TableOptions) {
+	if len(out.Images) == 0 {
+		return
+	}
+	if len(out.Images) == 1 && out.Images[0].Err != nil {
+		return // the error says it all
+	}
+	report.Table(w, out.Shown(), o)
+	for _, image := range out.Images {
+		printAttested(w, image.Image.Publication.Attested)
+	}
+}
+
+// complain prints the errors of single images.
+func complain(w io.Writer, out run.Outcome) {
+	for _, image := range out.Images {
+		local.PrintError(w, image.Err)
+		local.PrintError(w, image.AttestErr)
+	}
+}

@@ -1,0 +1,30 @@
+package config
+
+// Publication is where a run's results go beside its files.
+type Publication struct {
+	// Comment is one of always, on-change, on-affected and never.
+	Comment string
+	// GitHubToken may write the comment, and read the base commit of a pull
+	// request; without one neither is tried.
+	GitHubToken Secret
+}
+
+func publicationInputs() []Input {
+	return group("Publication",
+		row("comment", "always", "when to bring the comment on the pull request up to date: always, on-change (keep the text while the statements are the same), on-affected (begin none while nothing is affected) or never",
+			choice(func(c *Config) *string { return &c.Publication.Comment }, "always", "on-change", "on-affected", "never")),
+		row("github-token", "", "token for the comment and, on pull requests, for the configuration of the base commit",
+			secret(func(c *Config) *Secret { return &c.Publication.GitHubToken }), unset("the job's own, in the action"),
+			func(in *Input) { in.Secret, in.NoFile = true, true }),
+	)
+}
+
+// secret is a text that no sink prints.
+func secret(field func(*Config) *Secret) value {
+	return one(Text, field, func(s string) (Secret, error) { return NewSecret(s), nil }, func(s Secret) string {
+		if s.Reveal() == "" {
+			return ""
+		}
+		return redacted
+	})
+}

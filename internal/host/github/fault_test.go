@@ -1,0 +1,164 @@
+package github
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/vexxy/action/internal/fault"
+	"github.com/vexxy/action/internal/host/github/githubtest"
+)
+
+// TestMain lets more tests run side by side than there are processors: those of
+// the API wait far more than they compute.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", "32"); err != nil {
+		panic(err)
+	}
+	os.Exit(m.Run())
+}
+
+// apiFaults are the ways in which a request to GitHub's API goes wrong.
+func apiFaults() map[string]githubtest.Fault {
+	header := func(kv ...string) map[string]string { return map[string]string{kv[0]: kv[1]} }
+	return map[string]githubtest.Fault{
+		"500":                      {Status: 500, Body: `{"message":"oops"}`},
+		"500 after it was done":    {Status: 500, Done: true},
+		"502 of a proxy":           {Status: 502, Body: "<html><h1>Bad gateway</h1>"},
+		"503 with Retry-After":     {Status: 503, Header: header("Retry-After", "1")},
+		"504 after it was done":    {Status: 504, Done: true},
+		"400":                      {Status: 400, Body: `{"message":"Problems parsing JSON"}`},
+		"401":                      {Status: 401, Body: `{"message":"Bad credentials"}`},
+		"403":                      {Status: 403, Body: `{"message":"Resource not accessible by integration"}`},
+		"403 until the limit ends": {Status: 403, Header: map[string]string{"X-RateLimit-Limit": "5", "X-RateLimit-Remaining": "0", "X-RateLimit-Reset": fmt.Sprint(time.Now().Unix())}, Body: `{"message":"API rate limit exceeded"}`},
+		"403 for an hour":          {Status: 403, Header: map[string]string{"X-RateLimit-Limit": "5", "X-RateLimit-Remaining": "0", "X-RateLimit-Reset": fmt.Sprint(time.Now().Unix() + 3600)}, Body: `{"message":"API rate limit exceeded"}`},
+		"secondary limit":          {Status: 403, Header: header("Retry-After", "1"), Body: `{"message":"You have exceeded a secondary rate limit"}`},
+		"404":                      {Status: 404, Body: `{"message":"Not Found"}`},
+		"408":                      {Status: 408},
+		"410":                      {Status: 410, Body: `{"message":"This was deleted"}`},
+		"422":                      {Status: 422, Body: `{"message":"Validation Failed"}`},
+		"422 too long":             {Status: 422, Body: `{"message":"Validation Failed","errors":[{"message":"Body is too long"}]}`},
+		"429":                      {Status: 429, Header: header("Retry-After", "1")},
+		"429 with nonsense":        {Status: 429, Header: header("Retry-After", "-1e9")},
+		"elsewhere":                {Status: 302, Header: header("Location", "http://127.0.0.1:1/")},
+		"a loop":                   {Status: 302, Header: header("Location", "/")},
+		"no JSON":                  {Status: 200, Body: "<html>", Done: true},
+		"other JSON":               {Status: 200, Body: `[{"id":"x","body":{},"user":[]}]`, Done: true},
+		"null":                     {Status: 200, Body: "null", Done: true},
+		"nothing":                  {Status: 200, Done: true},
+		"endless":                  {Status: 200, Body: "[", Done: true, Endless: true},
+		"no answer":                {Status: 200, Hang: time.Minute},
+		"no answer, but done":      {Status: 200, Done: true, Hang: time.Minute},
+		"a lost connection":        {Drop: true},
+		"a late lost connection":   {Drop: true, Done: true},
+	}
+}
+
+// TestFaultsOfTheAPI lets every request fail in every way, once and for good.
+// Whatever happens: it ends in time, with the one comment or an error that says
+// what to do, with no comment twice, and no foreign comment touched.
+func TestFaultsOfTheAPI(t *testing.T) {
+	for name, f := range apiFaults() {
+		for _, method := range []string{"LIST", "POST", "PATCH", "FILE"} {
+			for _, times := range []int{1, 100} {
+				t.Run(fmt.Sprint(method, " ", name, " x", times), func(t *testing.T) {
+					t.Parallel()
+					s, a := server(t)
+					a.graphql = "" // one POST is one comment
+					a.budget, a.request = 3*time.Second, 300*time.Millisecond
+					if f.Endless {
+						a.request = time.Second
+					}
+					s.Add("octocat", "nice")
+					if method == "PATCH" {
+						post(t, a, said(1, "before"))
+					}
+					s.Files[baseSHA+":p.yml"] = "base's"
+					for range times {
+						s.Fail(method, f)
+					}
+					start := time.Now()
+					var err error
+					if method == "FILE" {
+						err = readsBase(t, a)
+					} else {
+						_, err = a.Post(t.Context(), "octo", "app", 7, said(2, "after"))
+						commented(t, s, method, err, f)
+					}
+					if took := time.Since(start); took > 10*time.Second {
+						t.Errorf("took %s", took)
+					}
+					if err != nil && (fault.CodeOf(context.Background(), err) == fault.Pass || strings.Contains(err.Error(), githubtest.Token) || strings.ContainsAny(err.Error(), "\n\x1b")) {
+						t.Errorf("error %q", err)
+					}
+					if passes := strings.Contains("500 502 503 504 408 429 a no", strings.Fields(name)[0]) && !strings.Contains(name, "loop") && name != "429 with nonsense"; times == 1 && passes && err != nil {
+						t.Errorf("once is not tried again: %v", err)
+					}
+				})
+			}
+		}
+	}
+}
+
+// readsBase reads the base's file: it is the base's, or there is an error that
+// is not "there is none".
+func readsBase(t *testing.T, a *API) error {
+	e := Event{Owner: "octo", Repo: "app", Pull: &Pull{BaseSHA: baseSHA}}
+	data, err := a.file(t.Context(), e, baseSHA, "p.yml")
+	if err == nil && string(data) != "base's" || err != nil && data != nil {
+		t.Errorf("the base's file is %q, %v", data, err)
+	}
+	return err
+}
+
+// commented holds the comments after a Post.
+func commented(t *testing.T, s *githubtest.Server, method string, err error, f githubtest.Fault) {
+	t.Helper()
+	all := s.Comments()
+	if len(all) == 0 || all[0].Body != "nice" || len(all) > 2 {
+		t.Errorf("comments: %+v", all)
+		return
+	}
+	said := ""
+	if len(all) == 2 {
+		_, said, _ = readMark(all[1].Body)
+	}
+	switch {
+	case err == nil && said != "after":
+		t.Errorf("no error, and the comment says %q", said)
+	case err != nil && fault.HintOf(err) == "":
+		t.Errorf("%v: no hint", err)
+	case err != nil && said == "after" && !f.Done:
+		t.Errorf("%v, and the comment is there", err)
+	case method == "PATCH" && said != "before" && said != "after":
+		t.Errorf("the comment says %q", said)
+	}
+	if n := len(s.Requests("DELETE")); n != 0 {
+		t.Errorf("%d comments were deleted", n)
+	}
+}
+
+// What a missing file is, the API's failures are not.
+func TestMissingIsNotUnknown(t *testing.T) {
+	for name, f := range apiFaults() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, a := server(t)
+			a.budget, a.request, a.backoff = 500*time.Millisecond, 100*time.Millisecond, 100*time.Millisecond
+			for range 100 {
+				s.Fail("FILE", f)
+			}
+			// There is no such commit, so nothing is known of its files.
+			if err := readsBase(t, a); err == nil || errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("%v", err)
+			}
+		})
+	}
+}

@@ -1,0 +1,300 @@
+package gitlab_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"unicode"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/vexxy/action/internal/config"
+	"github.com/vexxy/action/internal/foreign/foreigntest"
+	"github.com/vexxy/action/internal/inventory"
+	"github.com/vexxy/action/internal/judge"
+	"github.com/vexxy/action/internal/report"
+	"github.com/vexxy/action/internal/report/gitlab"
+	"github.com/vexxy/action/internal/report/reporttest"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+func golden(t *testing.T, name string, got []byte) {
+	t.Helper()
+	path := filepath.Join("testdata", "golden", name)
+	if *update {
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, want) {
+		t.Errorf("%s differs; got:\n%.2000s", name, got)
+	}
+}
+
+func schema(t testing.TB) *jsonschema.Schema {
+	t.Helper()
+	c := jsonschema.NewCompiler()
+	c.AssertFormat()
+	s, err := c.Compile("testdata/required.schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func valid(t testing.TB, s *jsonschema.Schema, data []byte) error {
+	t.Helper()
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(data))
+	if err != nil {
+		t.Fatalf("%v: %.300s", err, data)
+	}
+	return s.Validate(doc)
+}
+
+func scan(t testing.TB, img report.Image) []byte {
+	t.Helper()
+	data, err := gitlab.ContainerScanning(img)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+type read struct {
+	Scan struct {
+		Messages []struct{ Value string }
+	}
+	Vulnerabilities []struct {
+		ID, Name, Description, Severity, Solution string
+		Location                                  struct {
+			Image      string
+			Dependency struct {
+				Package struct{ Name string }
+				Version string
+			}
+		}
+		Identifiers []struct{ Type, Name, Value, URL string }
+		Details     map[string]struct{ Value string }
+	}
+}
+
+func back(t testing.TB, data []byte) read {
+	t.Helper()
+	var r read
+	if err := json.Unmarshal(data, &r); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func TestGolden(t *testing.T) {
+	s := schema(t)
+	for _, n := range reporttest.Sizes {
+		img := reporttest.Sized(n)
+		data := scan(t, img)
+		if err := valid(t, s, data); err != nil {
+			t.Errorf("%d findings: %v", n, err)
+		}
+		if n <= 1 {
+			golden(t, fmt.Sprintf("scan.%d.json", n), data)
+		} else {
+			golden(t, fmt.Sprintf("scan.%d.txt", n), reporttest.Shortened(data, 60))
+		}
+		r := back(t, data)
+		ids := map[string]bool{}
+		for _, v := range r.Vulnerabilities {
+			ids[v.ID] = true
+		}
+		if want := img.Judgement.Summary.Affected; len(r.Vulnerabilities) != want || len(ids) != want {
+			t.Errorf("%d findings: %d vulnerabilities with %d IDs, want %d", n, len(r.Vulnerabilities), len(ids), want)
+		}
+		golden(t, fmt.Sprintf("outputs.%d.env", n), gitlab.Dotenv(report.Outputs(img)))
+	}
+}
+
+// TestSchemaRefuses shows that the schema can fail.
+func TestSchemaRefuses(t *testing.T) {
+	s := schema(t)
+	good := string(scan(t, reporttest.Sized(1)))
+	for _, c := range []struct{ old, new string }{
+		{`"version": "15.0.7"`, `"version": "2.3"`}, {`"severity": "Critical"`, `"severity": "critical"`},
+		{`"start_time": "2026-03-01T11:59:40"`, `"start_time": "2026-03-01T11:59:40Z"`}, {`"type": "cve"`, `"type": ""`},
+		{`"operating_system": "debian 12"`, `"operating_system": ""`}, {`"status": "success"`, `"status": "ok"`},
+	} {
+		bad := strings.Replace(good, c.old, c.new, 1)
+		if bad == good {
+			t.Errorf("the report holds no %s", c.old)
+		} else if valid(t, s, []byte(bad)) == nil {
+			t.Errorf("the schema accepts %s", c.new)
+		}
+	}
+}
+
+func TestScan(t *testing.T) {
+	img := reporttest.Compared()
+	r := back(t, scan(t, img))
+	v := r.Vulnerabilities[0]
+	if len(r.Vulnerabilities) != 2 || v.Name != "CVE-2026-0001 in zlib1g" || v.Severity != "Critical" || v.Solution != "Upgrade zlib1g to 1.2.14." ||
+		v.Location.Dependency.Package.Name != "zlib1g" || v.Location.Dependency.Version != "1.2.13" || v.Details["evidence"].Value != "Upgrade to 1.2.14." {
+		t.Errorf("%+v", r)
+	}
+	if v.Location.Image != "index.docker.io/library/nginx@sha256:"+strings.Repeat("a", 64) {
+		t.Errorf("image %q", v.Location.Image)
+	}
+	// The sample's alias is no real GHSA, and has no address.
+	if len(v.Identifiers) != 2 || v.Identifiers[0].URL != "https://nvd.nist.gov/vuln/detail/CVE-2026-0001" || v.Identifiers[1].Value != "GHSA-xxxx-yyyy-zzzz" {
+		t.Errorf("%+v", v.Identifiers)
+	}
+	if len(r.Scan.Messages) != 0 {
+		t.Errorf("%+v", r.Scan.Messages)
+	}
+	if m := back(t, scan(t, reporttest.Inconclusive())).Scan.Messages; len(m) != 1 || !strings.Contains(m[0].Value, "insufficient") {
+		t.Errorf("%+v", m)
+	}
+}
+
+// An ID stays when versions change, and two versions of a package have two.
+func TestIDs(t *testing.T) {
+	id := func(f func(*judge.Assessment)) string {
+		img := reporttest.Sized(1)
+		f(&img.Judgement.Assessments[0])
+		return back(t, scan(t, img)).Vulnerabilities[0].ID
+	}
+	same := id(func(*judge.Assessment) {})
+	if id(func(a *judge.Assessment) { a.PURL, a.PackageVersion = "pkg:deb/debian/package0@2", "2" }) != same {
+		t.Error("another version has another ID")
+	}
+	if id(func(a *judge.Assessment) { a.PURL = "pkg:deb/debian/other@1" }) == same {
+		t.Error("another package has the same ID")
+	}
+	img := reporttest.Sized(1)
+	img.Judgement.Assessments = append(img.Judgement.Assessments, img.Judgement.Assessments[0])
+	img.Judgement.Assessments[1].PURL = "pkg:deb/debian/package0@2"
+	if v := back(t, scan(t, img)).Vulnerabilities; v[0].ID != same || v[1].ID == same {
+		t.Errorf("%s and %s", v[0].ID, v[1].ID)
+	}
+}
+
+func TestNoFindingIsLostSilently(t *testing.T) {
+	img := reporttest.Sized(25_010) // 10004 of them are affected
+	r := back(t, scan(t, img))
+	if len(r.Vulnerabilities) != 10_000 || len(r.Scan.Messages) != 1 || !strings.HasPrefix(r.Scan.Messages[0].Value, "4 further affected") {
+		t.Errorf("%d vulnerabilities, %+v", len(r.Vulnerabilities), r.Scan.Messages)
+	}
+}
+
+func TestImageNames(t *testing.T) {
+	s := schema(t)
+	for _, c := range []struct{ repository, digest, want string }{
+		{"localhost:5000/app", "sha256:ab", "localhost:5000/app@sha256:ab"},
+		{"", "sha256:ab", "sha256:ab"},
+		{"a:b:c:d:e", "sha256:ab", "sha256:ab"},
+		{"a b\n", "sha256:ab", "sha256:ab"},
+		{"", "", ""}, {"::::", "::::", ""},
+	} {
+		img := reporttest.Sized(1)
+		img.Record.Subject.Repository, img.Record.Subject.IndexDigest = c.repository, c.digest
+		img.Record.Subject.ManifestDigest, img.Record.Subject.ConfigDigest = "", ""
+		data := scan(t, img)
+		if err := valid(t, s, data); err != nil {
+			t.Errorf("%q: %v", c.repository, err)
+		}
+		if got := back(t, data).Vulnerabilities[0].Location.Image; c.want != "" && got != c.want {
+			t.Errorf("%q is named %q, want %q", c.repository, got, c.want)
+		}
+	}
+}
+
+// TestForeignText runs the hostile strings through the report and the outputs.
+func TestForeignText(t *testing.T) {
+	s := schema(t)
+	active := regexp.MustCompile("[][{}<>`]|://|(?i:www\\.)|(^|[^0-9A-Za-z_])@[0-9A-Za-z]|#[0-9]|(?i:gh)-[0-9]")
+	line := regexp.MustCompile(`^vexxy_[a-z_]+=[A-Za-z0-9:._@/+-]*$`)
+	for name, text := range foreigntest.Corpus() {
+		img := reporttest.Hostile(text)
+		img.Record.Run.Version, img.Record.Run.ID, img.Record.Subject.IndexDigest = text, text, text
+		data := scan(t, img)
+		if err := valid(t, s, data); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		for _, c := range string(data) {
+			if c != '\n' && (unicode.IsControl(c) || unicode.Is(unicode.Cf, c)) {
+				t.Errorf("%s: holds %U", name, c)
+				break
+			}
+		}
+		for _, v := range back(t, data).Vulnerabilities {
+			for _, part := range []string{v.Name, v.Description, v.Solution, v.Location.Dependency.Package.Name, v.Details["evidence"].Value, v.Identifiers[0].Name} {
+				if hit := active.FindString(part); hit != "" {
+					t.Errorf("%s: %q holds %q", name, part, hit)
+				}
+			}
+			for _, id := range v.Identifiers {
+				if id.URL != "" {
+					t.Errorf("%s: leads to %s", name, id.URL)
+				}
+			}
+		}
+		env := string(gitlab.Dotenv(append(report.Outputs(img), report.FailureOutputs(report.Failure{RunID: text})...)))
+		for got := range strings.Lines(env) {
+			if !line.MatchString(strings.TrimSuffix(got, "\n")) {
+				t.Errorf("%s: outputs %q", name, got)
+			}
+		}
+	}
+}
+
+// Outputs keep GitLab's limits, and are no inputs of vexxy's.
+func TestOutputs(t *testing.T) {
+	img := reporttest.Sized(60)
+	env := string(gitlab.Dotenv(report.Outputs(img)))
+	if n := strings.Count(env, "\n"); n > 20 || n < 12 || len(env) > 5120 {
+		t.Errorf("%d variables in %d bytes", n, len(env))
+	}
+	for _, want := range []string{"vexxy_verdict=fail\n", "vexxy_exit_code=2\n", "vexxy_affected=24\n", "vexxy_newly_affected=16\n", "vexxy_affected_critical=6\n"} {
+		if !strings.Contains(env, want) {
+			t.Errorf("%q lacks %q", env, want)
+		}
+	}
+	if _, err := config.Load([]string{"nginx"}, strings.Split(strings.TrimSpace(env), "\n"), os.ReadFile, config.Options{}); err != nil {
+		t.Errorf("a later run takes the outputs for inputs: %v", err)
+	}
+	if got := len(report.FailureOutputs(report.Failure{Verdict: "error"})); got != 3 {
+		t.Errorf("a failure has %d outputs", got)
+	}
+	entry := report.Entry{Summary: &judge.Summary{Total: 3, Affected: 2, AffectedBySeverity: map[inventory.Severity]int{inventory.High: 2}}}
+	env = string(gitlab.Dotenv(report.RunOutputs(report.Run{Verdict: "fail", Images: []report.Entry{entry, entry, {}}})))
+	for _, want := range []string{"vexxy_vulnerabilities=6\n", "vexxy_affected=4\n", "vexxy_affected_high=4\n"} {
+		if !strings.Contains(env, want) {
+			t.Errorf("%q lacks %q", env, want)
+		}
+	}
+	many := make([]report.Output, 100)
+	for i := range many {
+		many[i] = report.Output{Name: fmt.Sprint("n", i), Value: strings.Repeat("x", 1000)}
+	}
+	if env := gitlab.Dotenv(many); len(env) > 5120 || len(env) == 0 {
+		t.Errorf("%d bytes", len(env))
+	}
+}
+
+func BenchmarkContainerScanning5kFindings(b *testing.B) {
+	img := reporttest.Sized(5000)
+	for b.Loop() {
+		scan(b, img)
+	}
+}

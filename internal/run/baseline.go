@@ -1,0 +1,50 @@
+package run
+
+import (
+	"fmt"
+
+	"github.com/vexxy/action/internal/baseline"
+	"github.com/vexxy/action/internal/fault"
+	"github.com/vexxy/action/internal/gate"
+	"github.com/vexxy/action/internal/judge"
+	"github.com/vexxy/action/internal/record"
+)
+
+// errNoBaseline is why all is new to a gate on what is new.
+var errNoBaseline = fault.New(fault.Usage, "name an earlier result.json with --baseline", "no baseline was given")
+
+// keepBaseline puts what an earlier run said of the image into its record, so
+// that a replay compares with the same. One that is too large for a record is
+// one that cannot be used.
+func (p Plan) keepBaseline(rec *record.Record) error {
+	delete(rec.Raw, record.RawBaseline) // engines have none
+	if p.Baseline == nil {
+		return nil
+	}
+	b := p.Baseline.For(rec.Subject, len(p.Images) == 1)
+	data, err := baseline.Encode(b)
+	if err == nil && len(data) > record.RawLimit {
+		data, err = baseline.Encode(baseline.Unusable(b.From, fmt.Errorf("keeping the baseline: it has more than %d bytes", record.RawLimit)))
+	}
+	if err != nil {
+		return err
+	}
+	if rec.Raw == nil {
+		rec.Raw = map[string][]byte{}
+	}
+	rec.Raw[record.RawBaseline] = data
+	return nil
+}
+
+// compare holds a judgement against the record's baseline. It is nil where the
+// run was given none and its gate asks for none.
+func compare(rec record.Record, policy gate.Policy, j judge.Judgement) *baseline.Change {
+	data, kept := rec.Raw[record.RawBaseline]
+	switch {
+	case kept:
+		return baseline.Compare(baseline.Decode(data), j)
+	case policy.OnlyNew:
+		return baseline.Compare(baseline.Unusable("", errNoBaseline), j)
+	}
+	return nil
+}
