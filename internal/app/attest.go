@@ -21,20 +21,25 @@ import (
 // attester is a run's run.Attester.
 type attester struct {
 	cfg     config.Attest
-	never   bool // on-inconclusive: warn never attests insufficient evidence
+	barred  string // why there is nothing to sign with, where that is no error
+	never   bool   // on-inconclusive: warn never attests insufficient evidence
 	signer  *attest.Signer
 	publish func(context.Context, run.Documents, []attest.Statement) (attest.Published, error)
 }
 
 // newAttester makes ready what the inputs ask for, nil for nothing. A key that
-// cannot be opened, or a job without an identity, ends the run before it began.
-func newAttester(ctx context.Context, cfg config.Config, getenv func(string) string) (run.Attester, error) {
+// cannot be opened, or a job without an identity, ends the run before it began,
+// unless unsigned says that such a job never has one.
+func newAttester(ctx context.Context, cfg config.Config, getenv func(string) string, unsigned string) (run.Attester, error) {
 	a := &attester{cfg: cfg.Attest, never: cfg.OnInconclusive == "warn"}
 	var err error
-	switch cfg.Attest.Mode {
-	case config.AttestDryRun:
+	switch {
+	case cfg.Attest.Mode == config.AttestKeyless && unsigned != "":
+		a.barred = unsigned
 		return a, nil
-	case config.AttestKey:
+	case cfg.Attest.Mode == config.AttestDryRun:
+		return a, nil
+	case cfg.Attest.Mode == config.AttestKey:
 		password := cfg.Attest.Password
 		if !cfg.Given("attest-key-password") {
 			password = config.NewSecret(getenv("COSIGN_PASSWORD"))
@@ -43,7 +48,7 @@ func newAttester(ctx context.Context, cfg config.Config, getenv func(string) str
 			Key: cfg.Attest.Key, Password: password, Getenv: getenv,
 			SigningConfig: cfg.Attest.SigningConfig, TrustedRoot: cfg.Attest.TrustedRoot,
 		})
-	case config.AttestKeyless:
+	case cfg.Attest.Mode == config.AttestKeyless:
 		a.signer, err = attest.NewKeylessSigner(ctx, attest.KeylessOptions{
 			Getenv: getenv, SigningConfig: cfg.Attest.SigningConfig, TrustedRoot: cfg.Attest.TrustedRoot,
 		})
@@ -74,6 +79,10 @@ func layouts(format string) []attest.Layout {
 func (a *attester) Attest(ctx context.Context, docs run.Documents, dir string) (report.Attested, error) {
 	out := report.Attested{Mode: a.cfg.Mode}
 	image := docs.Image
+	if a.barred != "" {
+		out.Skipped = a.barred
+		return out, nil
+	}
 	if !image.Judgement.Sufficient && (a.never || !a.cfg.Inconclusive) {
 		out.Skipped = "the evidence is insufficient, and attest-inconclusive is off"
 		return out, nil

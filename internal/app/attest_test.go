@@ -132,7 +132,7 @@ func TestAttestAndVerify(t *testing.T) {
 	docs, image := pushed(t, nil)
 	key := sealed(t)
 	env := map[string]string{"SIGNING_KEY": key, "COSIGN_PASSWORD": canary}
-	a, err := newAttester(t.Context(), load(t, "--attest", "key", "--attest-key", "env://SIGNING_KEY"), func(n string) string { return env[n] })
+	a, err := newAttester(t.Context(), load(t, "--attest", "key", "--attest-key", "env://SIGNING_KEY"), func(n string) string { return env[n] }, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -243,7 +243,7 @@ func TestWhatIsNotAttested(t *testing.T) {
 	} {
 		t.Run(what, func(t *testing.T) {
 			docs, image := pushed(t, c.change)
-			a, err := newAttester(t.Context(), load(t, c.args...), func(n string) string { return map[string]string{"COSIGN_PASSWORD": canary}[n] })
+			a, err := newAttester(t.Context(), load(t, c.args...), func(n string) string { return map[string]string{"COSIGN_PASSWORD": canary}[n] }, "")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -278,12 +278,21 @@ func TestWhatIsNotAttested(t *testing.T) {
 // A run that could not sign ends before anything runs.
 func TestSigningIsPreparedFirst(t *testing.T) {
 	for _, args := range [][]string{{"--attest", "key", "--attest-key", "/none"}, {"--attest", "keyless"}} {
-		_, err := newAttester(t.Context(), load(t, args...), func(string) string { return "" })
+		_, err := newAttester(t.Context(), load(t, args...), func(string) string { return "" }, "")
 		if fault.CodeOf(context.Background(), err) != fault.Usage {
 			t.Errorf("%v: %v", args, err)
 		}
 	}
-	if a, err := newAttester(t.Context(), load(t), nil); a != nil || err != nil {
+	// A job that never has an identity runs nonetheless, and says so.
+	const fork = "no identity here"
+	a, err := newAttester(t.Context(), load(t, "--attest", "keyless"), nil, fork)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := a.Attest(t.Context(), run.Documents{}, t.TempDir()); err != nil || got.Skipped != fork || len(got.Attestations) != 0 {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if a, err := newAttester(t.Context(), load(t), nil, ""); a != nil || err != nil {
 		t.Errorf("attest is off, and there is %v, %v", a, err)
 	}
 }

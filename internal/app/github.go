@@ -94,6 +94,14 @@ func private(name string) bool {
 	return strings.HasPrefix(name, "INPUT_")
 }
 
+// unsigned is of pull requests from forks, whose jobs get no identity token.
+func (g *gitHub) unsigned() string {
+	if g.event.Pull != nil && g.event.Pull.Fork {
+		return "pull requests from forks have no identity to sign with"
+	}
+	return ""
+}
+
 // publish tells the log, the outputs, the job's page and the pull request.
 func (g *gitHub) publish(ctx context.Context, end ending) {
 	g.Foreign(func(w io.Writer) {

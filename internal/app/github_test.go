@@ -231,6 +231,9 @@ func TestNoCommentIsTried(t *testing.T) {
 		{"fork", ""}, {"push", ""}, {"release", ""}, {"schedule", ""}, {"pull_request", "INPUT_COMMENT=never"},
 	} {
 		j := newJob(t, c.event, "", "", c.more)
+		if why := newHost(j.streams(t)).unsigned(); (why != "") != (c.event == "fork") {
+			t.Errorf("%s: not signed because %q", c.event, why)
+		}
 		end := j.run(t)
 		if end.code != fault.Pass || j.outputs(t)["verdict"] != "pass" || j.outputs(t)["comment-url"] != "" {
 			t.Errorf("%s: %+v", c.event, j.outputs(t))

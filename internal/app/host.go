@@ -27,6 +27,9 @@ type host interface {
 	// loaded is told the inputs, and gives the environment of what runs beside
 	// the program.
 	loaded(cfg config.Config) []string
+	// unsigned says why this run has no identity to sign with, if so: it is no
+	// error that attest: keyless does nothing then.
+	unsigned() string
 	// publish tells of the end. It changes nothing of it: what cannot be
 	// published is said, and that is all.
 	publish(ctx context.Context, end ending)
@@ -60,6 +63,8 @@ func (t *terminal) usable() error { return nil }
 func (t *terminal) readFile(path string) ([]byte, error) { return os.ReadFile(path) }
 
 func (t *terminal) loaded(config.Config) []string { return t.s.Environ }
+
+func (t *terminal) unsigned() string { return "" }
 
 func (t *terminal) publish(_ context.Context, end ending) {
 	o := report.TableOptions{}

@@ -87,6 +87,10 @@ func perform(ctx context.Context, s Streams, args []string, h host, end *ending)
 	if err := os.RemoveAll(filepath.Join(cfg.OutputDir, run.ResultFile)); err != nil {
 		return fault.Usage, fault.New(fault.Usage, "name another directory with --output-dir", "clearing output directory: %w", err)
 	}
+	attester, err := newAttester(ctx, cfg, lookup(s.Environ), h.unsigned())
+	if err != nil {
+		return fault.Pass, err // the error has the code
+	}
 	j, err := journal.Open(cfg.OutputDir, id, journal.StateDir(lookup(s.Environ)))
 	if err != nil {
 		return fault.Infra, err
@@ -99,7 +103,7 @@ func perform(ctx context.Context, s Streams, args []string, h host, end *ending)
 	if unread != nil {
 		timeline.Note("everything counts as new: " + unread.Error())
 	}
-	end.out, err = observe(ctx, s, cfg, earlier, id, started, j, timeline)
+	end.out, err = observe(ctx, s, cfg, run.Plan{ID: id, StartedAt: started, Baseline: earlier, Attester: attester, Timeline: timeline}, j)
 	h.Close()
 	if cerr := j.Close(string(end.out.Verdict)); cerr != nil && err == nil {
 		err = fault.New(fault.Infra, "", "closing the journal: %w", cerr)
@@ -110,10 +114,11 @@ func perform(ctx context.Context, s Streams, args []string, h host, end *ending)
 	return end.out.Code, nil
 }
 
-// observe runs the plan and takes back all that it made, whatever happened.
-func observe(ctx context.Context, s Streams, cfg config.Config, earlier *baseline.Set, id string, started time.Time, j *journal.Journal, timeline *run.Timeline) (run.Outcome, error) {
-	failed := run.Outcome{ID: id, Verdict: "error"} // the error has the code
-	tmp, err := os.MkdirTemp("", "vexxy-"+id+"-")
+// observe completes the plan, runs it, and takes back all that it made, whatever
+// happened.
+func observe(ctx context.Context, s Streams, cfg config.Config, plan run.Plan, j *journal.Journal) (run.Outcome, error) {
+	failed := run.Outcome{ID: plan.ID, Verdict: "error"} // the error has the code
+	tmp, err := os.MkdirTemp("", "vexxy-"+plan.ID+"-")
 	if err != nil {
 		return failed, fault.New(fault.Infra, "check the space and the rights of the temporary directory", "making temporary directory: %w", err)
 	}
@@ -135,21 +140,17 @@ func observe(ctx context.Context, s Streams, cfg config.Config, earlier *baselin
 			return failed, err
 		}
 	}
-	attester, err := newAttester(ctx, cfg, lookup(s.Environ))
-	if err != nil {
-		return failed, err
-	}
 	helper, err := selfCommand()
 	if err != nil {
 		return failed, err
 	}
-	db := openDatabase(ctx, cfg, timeline)
+	db := openDatabase(ctx, cfg, plan.Timeline)
 	defer db.close()
-	engine, err := newEngine(making{s, cfg, id, started, tmp, helper, timeline, j, db.matcher})
+	engine, err := newEngine(making{s, cfg, plan.ID, plan.StartedAt, tmp, helper, plan.Timeline, j, db.matcher})
 	if err != nil {
 		return failed, err
 	}
-	defer undo(ctx, engine, timeline) // also on a panic
+	defer undo(ctx, engine, plan.Timeline) // also on a panic
 
 	// The images may be asked for from the local engine too; without one the
 	// run fails in Prepare, with the engine's own words.
@@ -158,23 +159,22 @@ func observe(ctx context.Context, s Streams, cfg config.Config, earlier *baselin
 		defer docker.Close()
 		daemon = embedded.Daemon{Docker: docker}
 	}
-	return run.Run(ctx, run.Plan{
-		ID: id, Version: Version(), Images: cfg.Images,
-		Settings: cfg.Settings(), Policy: cfg.Policy(), Baseline: earlier, OutputDir: cfg.OutputDir, StartedAt: started,
-		Resolve: func(ctx context.Context, ref string) (source.Image, error) {
-			img, err := source.Resolve(ctx, ref, source.Options{
-				Platform: cfg.Platform, WantDigest: cfg.Digest, Daemon: daemon, TempDir: tmp,
-			})
-			if err == nil {
-				err = attestable(cfg, img)
-			}
-			if err == nil {
-				engine.expect(img)
-			}
-			return img, err
-		},
-		Engine: engine, Attester: attester, Parallel: engine.parallel, Timeline: timeline,
-	})
+	plan.Version, plan.Images, plan.OutputDir = Version(), cfg.Images, cfg.OutputDir
+	plan.Settings, plan.Policy = cfg.Settings(), cfg.Policy()
+	plan.Resolve = func(ctx context.Context, ref string) (source.Image, error) {
+		img, err := source.Resolve(ctx, ref, source.Options{
+			Platform: cfg.Platform, WantDigest: cfg.Digest, Daemon: daemon, TempDir: tmp,
+		})
+		if err == nil {
+			err = attestable(cfg, img)
+		}
+		if err == nil {
+			engine.expect(img)
+		}
+		return img, err
+	}
+	plan.Engine, plan.Parallel = engine, engine.parallel
+	return run.Run(ctx, plan)
 }
 
 // openBaseline reads the earlier run that the inputs name, nil for none. One
