@@ -47,7 +47,7 @@ func ailing(t *testing.T, env []string, kubeconfig, node string) {
 		}
 	})
 	t.Run("image that no registry gives", func(t *testing.T) {
-		analyse(t, 5, []string{push(t, "exit0")}, "pulling the image", "hint:")
+		analyse(t, 5, []string{push(t, "exit0")}, "ImagePull", "hint:")
 	})
 	t.Run("node-agent never ready", func(t *testing.T) {
 		kubescape(t, "set", "env", "daemonset/node-agent", "BED_READY_AFTER=1h")

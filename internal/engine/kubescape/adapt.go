@@ -28,6 +28,8 @@ type adapter struct {
 	secret                string
 	// wanted is Packaged.Container.
 	wanted string
+	// subject tells the run's image, by any name that it may have.
+	subject func(image, imageID string) bool
 	// own says that the cluster is the run's own, and may be filled with
 	// objects of no namespace.
 	own bool
@@ -68,7 +70,10 @@ func (a adapter) adapt(objects []*unstructured.Unstructured) (observed, error) {
 			}
 		}
 	}
-	return a.observe(chosen)
+	aside := passing(objects, chosen.object, a.subject)
+	got, err := a.observe(chosen)
+	got.aside = aside
+	return got, err
 }
 
 // place puts an object into the sandbox, with the run's marks.
@@ -165,6 +170,8 @@ func malformed(o *unstructured.Unstructured, err error) error {
 type observed struct {
 	kind, name string
 	container  corev1.Container
+	// aside are objects that run the image once, and unwatched.
+	aside []string
 }
 
 // observe gives the chosen container the run's image, and its pods the labels
@@ -209,7 +216,7 @@ func (a adapter) observe(c candidate) (observed, error) {
 			return observed{}, malformed(o, err)
 		}
 	}
-	return observed{o.GetKind(), o.GetName(), pod.Containers[c.index]}, nil
+	return observed{kind: o.GetKind(), name: o.GetName(), container: pod.Containers[c.index]}, nil
 }
 
 // ports are the given TCP ports and those that the container declares.

@@ -65,7 +65,8 @@ func shopAdapter() adapter {
 		labels: map[string]string{labelRun: "r1"}, annotations: map[string]string{annotateExpiry: "later"},
 		workload: "vexxy-w", window: "45s", reference: "example.com/shop@sha256:1", repository: "example.com/shop",
 		pull: corev1.PullIfNotPresent, secret: "ours",
-		scope: func(k schema.GroupVersionKind) (bool, error) { return !strings.HasPrefix(k.Kind, "Cluster"), nil },
+		scope:   func(k schema.GroupVersionKind) (bool, error) { return !strings.HasPrefix(k.Kind, "Cluster"), nil },
+		subject: func(image, _ string) bool { return sameRepository(image, "example.com/shop") },
 	}
 }
 

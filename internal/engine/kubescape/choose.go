@@ -104,15 +104,15 @@ func (c candidate) called(wanted string) bool {
 	return wanted == c.name
 }
 
-// sameRepository compares an image's name with a repository, each spelled as
-// anybody likes.
-func sameRepository(image, repository string) bool {
-	ref, err := name.ParseReference(image)
+// sameRepository compares the repositories of two images' names, each spelled as
+// anybody likes, with or without tag and digest.
+func sameRepository(image, other string) bool {
+	a, err := name.ParseReference(image)
 	if err != nil {
 		return false
 	}
-	r, err := name.NewRepository(repository)
-	return err == nil && ref.Context().Name() == r.Name()
+	b, err := name.ParseReference(other)
+	return err == nil && a.Context().Name() == b.Context().Name()
 }
 
 // listed names candidates, not too many of them.

@@ -207,13 +207,35 @@ const (
 	leastMemory = 64 << 20
 )
 
-// shareOf lowers the requests to an equal part of what the nodes have left.
-func shareOf(o PodOptions, images int, freeCPU float64, freeMemory int64) share {
+// shareOf lowers the requests until as many pods as there are images fit into
+// what each node has left.
+func shareOf(o PodOptions, images int, nodes []share) share {
 	n := max(1, images)
-	return share{
-		cpu:    min(o.CPU, max(leastCPU, min(o.CPURequest, freeCPU/float64(n)))),
-		memory: min(o.Memory, max(leastMemory, min(o.MemoryRequest, freeMemory/int64(n)))),
+	best := share{leastCPU, leastMemory}
+	for _, node := range nodes {
+		for k := 1; k <= n; k++ { // the greatest share leaves no room on some node
+			got := share{min(o.CPURequest, node.cpu/float64(k)), min(o.MemoryRequest, node.memory/int64(k))}
+			if got.cpu >= leastCPU && got.memory >= leastMemory && places(nodes, got) >= n && got.weight(o) > best.weight(o) {
+				best = got
+			}
+		}
 	}
+	return share{min(o.CPU, best.cpu), min(o.Memory, best.memory)}
+}
+
+// places is how many pods of a share fit.
+func places(nodes []share, s share) (n int) {
+	for _, node := range nodes {
+		if node.cpu > 0 && node.memory > 0 {
+			n += min(int(node.cpu/s.cpu+1e-9), int(node.memory/s.memory))
+		}
+	}
+	return n
+}
+
+// weight is how much of the requests a share is.
+func (s share) weight(o PodOptions) float64 {
+	return s.cpu/o.CPURequest + float64(s.memory)/float64(o.MemoryRequest)
 }
 
 func (s share) String() string { return fmt.Sprintf("%.2f CPU, %d MiB", s.cpu, s.memory>>20) }

@@ -18,22 +18,26 @@ import (
 func TestShareOf(t *testing.T) {
 	asked := PodOptions{CPU: 2, CPURequest: 1, Memory: 4 << 30, MemoryRequest: 2 << 30}
 	small := PodOptions{CPU: 0.02, CPURequest: 1, Memory: 16 << 20, MemoryRequest: 2 << 30}
+	of := func(nodes ...share) []share { return nodes }
 	for _, c := range []struct {
-		name       string
-		pod        PodOptions
-		images     int
-		freeCPU    float64
-		freeMemory int64
-		want       share
+		name   string
+		pod    PodOptions
+		images int
+		nodes  []share
+		want   share
 	}{
-		{"room for all", asked, 2, 8, 64 << 30, share{1, 2 << 30}},
-		{"an equal part", asked, 4, 2, 4 << 30, share{0.5, 1 << 30}},
-		{"no image counts as one", asked, 0, 0.5, 1 << 30, share{0.5, 1 << 30}},
-		{"nothing left", asked, 2, 0, 0, share{leastCPU, leastMemory}},
-		{"less than nothing left", asked, 1, -3, -1 << 30, share{leastCPU, leastMemory}},
-		{"never above the limit", small, 1, 8, 64 << 30, share{0.02, 16 << 20}},
+		{"room for all", asked, 2, of(share{8, 64 << 30}), share{1, 2 << 30}},
+		{"an equal part", asked, 4, of(share{2, 4 << 30}), share{0.5, 1 << 30}},
+		{"no image counts as one", asked, 0, of(share{0.5, 1 << 30}), share{0.5, 1 << 30}},
+		{"nothing left", asked, 2, of(share{}), share{leastCPU, leastMemory}},
+		{"no node", asked, 2, nil, share{leastCPU, leastMemory}},
+		{"less than nothing left", asked, 1, of(share{-3, -1 << 30}), share{leastCPU, leastMemory}},
+		{"never above the limit", small, 1, of(share{8, 64 << 30}), share{0.02, 16 << 20}},
+		{"no node has it whole", asked, 1, of(share{0.5, 1 << 30}, share{0.5, 1 << 30}, share{0.5, 1 << 30}), share{0.5, 1 << 30}},
+		{"three on two nodes", asked, 3, of(share{1, 4 << 30}, share{0.5, 4 << 30}), share{0.5, 2 << 30}},
+		{"one full node", asked, 2, of(share{-1, 8 << 30}, share{1, 8 << 30}), share{0.5, 2 << 30}},
 	} {
-		if got := shareOf(c.pod, c.images, c.freeCPU, c.freeMemory); got != c.want {
+		if got := shareOf(c.pod, c.images, c.nodes); got != c.want {
 			t.Errorf("%s: %v, not %v", c.name, got, c.want)
 		}
 	}

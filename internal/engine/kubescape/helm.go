@@ -89,12 +89,12 @@ var kubescapeRelease = release{name: "kubescape", namespace: Namespace, shared: 
 
 // install installs a release and registers its removal. Helm does not wait:
 // what is waited for, and with which words, is the engine's to say.
-func (e *Engine) install(ctx context.Context, r release) error {
+func (e *Engine) install(ctx context.Context, r release) (*helmrelease.Release, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, r.timeout, fmt.Errorf("not done after %s", r.timeout))
 	defer cancel()
 	c, err := e.helm(ctx, r.namespace)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if !e.cluster.Own {
 		e.undoing("release "+r.name, func(ctx context.Context) error { return e.uninstall(ctx, r) })
@@ -103,21 +103,31 @@ func (e *Engine) install(ctx context.Context, r release) error {
 	i.ReleaseName, i.Namespace, i.PostRenderer = r.name, r.namespace, r.render
 	i.Timeout, i.Labels = r.timeout, map[string]string{labelRun: e.options.RunID, annotateExpiry: lapse(e.options.Deadline.Add(expiryGrace))}
 	i.HideNotes = true
-	if _, err := i.RunWithContext(ctx, r.chart.Chart, r.values); err != nil {
+	var fresh []string
+	if r.shared && !e.cluster.Own {
+		if fresh, err = e.newDefinitions(ctx, r.chart.Chart); err != nil {
+			return nil, fault.New(fault.Infra, "", "installing chart %s: %w", r.chart.Name(), err)
+		}
+	}
+	installed, err := i.RunWithContext(ctx, r.chart.Chart, r.values)
+	if merr := e.markDefinitions(ctx, fresh); merr != nil {
+		e.progress.Note("marking custom resource definitions, which may stay: " + merr.Error())
+	}
+	if err != nil {
 		if cause := context.Cause(ctx); cause != nil {
 			err = cause
 		}
-		return fault.New(fault.Infra, "look at the chart and its values; an air-gapped cluster needs image-archives or registry-mirror",
+		return nil, fault.New(fault.Infra, "look at the chart and its values; an air-gapped cluster needs image-archives or registry-mirror",
 			"installing chart %s: %w", r.chart.Name(), err)
 	}
-	return nil
+	return installed, nil
 }
 
 // uninstall removes a release that a run installed, and no other. What other
 // runs use is left to the last of them, or to a sweep.
 func (e *Engine) uninstall(ctx context.Context, r release) error {
 	run, status, err := e.released(ctx, r)
-	if err != nil || run == "" {
+	if err != nil {
 		return err
 	}
 	if r.shared {
@@ -125,6 +135,16 @@ func (e *Engine) uninstall(ctx context.Context, r release) error {
 			return err
 		}
 	}
+	if run != "" {
+		err = e.helmUninstall(ctx, r, status)
+	}
+	if r.shared && err == nil {
+		err = e.removeDefinitions(ctx)
+	}
+	return err
+}
+
+func (e *Engine) helmUninstall(ctx context.Context, r release, status string) error {
 	c, err := e.helm(ctx, r.namespace)
 	if err != nil {
 		return err

@@ -41,7 +41,7 @@ func (e *Engine) installKubescape(ctx context.Context, chart loaded, mounted boo
 	}
 	r := kubescapeRelease
 	r.chart, r.values, r.timeout = chart, values, e.options.InstallTimeout
-	err = e.install(ctx, r)
+	_, err = e.install(ctx, r)
 	done(err)
 	if err != nil {
 		return err

@@ -49,6 +49,7 @@ func (s *sighting) deployPackaged(ctx context.Context) (locator, error) {
 	if err != nil {
 		return locator{}, err
 	}
+	s.aside = got.aside
 	s.command = slices.Concat(got.container.Command, got.container.Args)
 	s.workload = objects.Workload{Namespace: Sandbox, Kind: got.kind, Name: got.name, Container: got.container.Name}
 	s.target = &target{
@@ -65,7 +66,7 @@ func (s *sighting) adapter(ctx context.Context) (adapter, error) {
 	a := adapter{
 		labels: labels, annotations: annotations, workload: e.workloadName(s.image), window: e.options.Window.Duration.String(),
 		reference: reference(s.image, e.options.RunID), repository: s.image.Repository, pull: corev1.PullNever,
-		wanted: e.options.Packaged.Container, own: e.cluster.Own,
+		wanted: e.options.Packaged.Container, own: e.cluster.Own, subject: isSubject(s.image, e.options.RunID),
 	}
 	var err error
 	if !e.cluster.Own {
@@ -112,12 +113,17 @@ func (e *Engine) installPackaged(ctx context.Context, a adapter) (observed, erro
 		return observed{}, err
 	}
 	r := &renderer{adapter: a, applier: to}
-	err = e.install(ctx, release{
+	installed, err := e.install(ctx, release{
 		name: "workload-" + e.options.RunID[:8], namespace: Sandbox, chart: chart, values: values, render: r, timeout: e.options.InstallTimeout,
 	})
 	if r.err != nil {
 		err = r.err
 	}
+	if err != nil {
+		return r.got, err
+	}
+	hooks, err := hooked(installed.Hooks, a.subject)
+	r.got.aside = append(r.got.aside, hooks...)
 	return r.got, err
 }
 

@@ -59,18 +59,22 @@ func status(p *corev1.Pod, container string) (corev1.ContainerStatus, bool) {
 // hopeless are reasons of a waiting container that no waiting mends, each with
 // what to do.
 var hopeless = map[string]string{
-	"ErrImageNeverPull":          "the image did not reach the node; run again",
-	"InvalidImageName":           "check the image's name",
-	"CreateContainerConfigError": "check the container's configuration; an image whose user is a name needs --user with a number",
-	"CreateContainerError":       "check command and arguments: the program must be in the image",
-	"RunContainerError":          "check command and arguments: the program must be in the image, and for this platform",
+	"ErrImageNeverPull": "the image did not reach the node; run again",
+	"InvalidImageName":  "check the image's name",
+	"RunContainerError": "check command and arguments: the program must be in the image, and for this platform",
 }
 
-// pulling are reasons that may pass, but rarely do.
-var pulling = []string{"ErrImagePull", "ImagePullBackOff"}
+// stubborn are reasons that may pass, as when a Secret comes late, but rarely
+// do.
+var stubborn = map[string]string{
+	"ErrImagePull":               "log in to the registry with `docker login`, or check the image's name",
+	"ImagePullBackOff":           "log in to the registry with `docker login`, or check the image's name",
+	"CreateContainerConfigError": "check the container's configuration; an image whose user is a name needs --user with a number",
+	"CreateContainerError":       "check command and arguments: the program must be in the image",
+}
 
-// pullPatience is how long a pull may fail before the run gives up.
-const pullPatience = 30 * time.Second
+// patience is how long such a reason may stand before the run gives up.
+const patience = 30 * time.Second
 
 // started waits until the container has started for the first time.
 func (e *Engine) started(ctx context.Context, l locator, limit time.Duration) (instance, error) {
@@ -98,13 +102,12 @@ func (e *Engine) started(ctx context.Context, l locator, limit time.Duration) (i
 		if hint, found := hopeless[w.Reason]; found {
 			return false, "", final{fault.New(fault.Infra, hint, "%s", state)}
 		}
-		if slices.Contains(pulling, w.Reason) {
+		if hint, found := stubborn[w.Reason]; found {
 			if failing.IsZero() {
 				failing = time.Now()
 			}
-			if time.Since(failing) > pullPatience {
-				return false, "", final{fault.New(fault.Infra,
-					"log in to the registry with `docker login`, or check the image's name", "pulling the image: %s", state)}
+			if time.Since(failing) > patience {
+				return false, "", final{fault.New(fault.Infra, hint, "%s", state)}
 			}
 		}
 		return false, state, nil

@@ -96,7 +96,7 @@ func TestRunningConfig(t *testing.T) {
 	img := subject.Subject{IndexDigest: d("1"), ManifestDigest: d("2"), ConfigDigest: d("3")}
 	for imageID, want := range map[string]string{
 		d("3"):                         d("3"),
-		"localhost:5000/a@" + d("1"):   d("1"), // an index names several images
+		"localhost:5000/a@" + d("1"):   d("3"), // of the index, and asked for by its manifest
 		"localhost:5000/a@" + d("2"):   d("3"),
 		d("2"):                         d("3"),
 		"localhost:5000/a@" + d("4"):   d("4"),

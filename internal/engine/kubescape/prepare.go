@@ -3,8 +3,10 @@ package kubescape
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -251,38 +253,42 @@ func reference(img source.Image, run string) string {
 
 // survey finds out what the nodes have left, and makes the sandbox.
 func (e *Engine) survey(ctx context.Context) error {
-	cpu, memory, err := e.left(ctx)
+	rooms, err := e.left(ctx)
 	if err != nil {
 		return fault.New(fault.Infra, "", "looking at the nodes: %w", err)
 	}
-	e.share = shareOf(e.options.Pod, min(e.options.Images, e.options.Parallel), cpu, memory)
+	e.share = shareOf(e.options.Pod, min(e.options.Images, e.options.Parallel), rooms)
 	return e.makeSandbox(ctx)
 }
 
-// left sums what the nodes can allocate and no pod has asked for: cores, bytes.
-func (e *Engine) left(ctx context.Context) (cpu float64, memory int64, err error) {
+// left is what each node that takes workloads can allocate and no pod has asked
+// for.
+func (e *Engine) left(ctx context.Context) ([]share, error) {
 	nodes, err := e.cluster.Client.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
 	if err != nil {
-		return 0, 0, err
-	}
-	for _, n := range nodes.Items {
-		if !n.Spec.Unschedulable {
-			cpu += n.Status.Allocatable.Cpu().AsApproximateFloat64()
-			memory += n.Status.Allocatable.Memory().Value()
-		}
+		return nil, err
 	}
 	pods, err := e.cluster.Client.CoreV1().Pods("").List(ctx, metav1.ListOptions{})
 	if err != nil {
-		return 0, 0, err
+		return nil, err
+	}
+	rooms := map[string]share{}
+	for _, n := range nodes.Items {
+		if n.Spec.Unschedulable || slices.ContainsFunc(n.Spec.Taints, func(t corev1.Taint) bool { return t.Effect != corev1.TaintEffectPreferNoSchedule }) {
+			continue
+		}
+		rooms[n.Name] = share{n.Status.Allocatable.Cpu().AsApproximateFloat64(), n.Status.Allocatable.Memory().Value()}
 	}
 	for _, p := range pods.Items {
-		if p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed {
+		r, found := rooms[p.Spec.NodeName]
+		if !found || p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed {
 			continue
 		}
 		for _, c := range p.Spec.Containers {
-			cpu -= c.Resources.Requests.Cpu().AsApproximateFloat64()
-			memory -= c.Resources.Requests.Memory().Value()
+			r.cpu -= c.Resources.Requests.Cpu().AsApproximateFloat64()
+			r.memory -= c.Resources.Requests.Memory().Value()
 		}
+		rooms[p.Spec.NodeName] = r
 	}
-	return cpu, memory, nil
+	return slices.Collect(maps.Values(rooms)), nil
 }

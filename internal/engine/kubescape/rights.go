@@ -82,21 +82,24 @@ func rightsOfHelm(namespace string) []right {
 
 // rightsToUse are needed of a Kubescape that is there.
 func rightsToUse(home string) []right {
-	return []right{
+	all := []right{
 		{"list", groupApps, "deployments", home}, {"list", groupApps, "daemonsets", home},
 		{"get", "", "configmaps", home}, {"create", "", "services/proxy", home},
-		{"list", groupSPDX, "containerprofiles", Sandbox}, {"list", groupSPDX, "sbomsyfts", home},
-		{"list", groupSPDX, "vulnerabilitymanifests", home}, {"list", groupSPDX, "openvulnerabilityexchangecontainers", home},
+		{"list", "", "pods", home}, {"list", groupSPDX, "containerprofiles", Sandbox}, {"get", groupSPDX, "containerprofiles", Sandbox},
 	}
+	for _, r := range []string{"sbomsyfts", "sbomsyftfiltereds", "vulnerabilitymanifests", "openvulnerabilityexchangecontainers"} {
+		all = append(all, rights(groupSPDX, r, home, "get", "list")...)
+	}
+	return all
 }
 
 // rightsToInstall are needed to install one, and to remove it again.
 func rightsToInstall() []right {
-	all := slices.Concat(rightsToClear(Namespace), rightsOfHelm(Namespace), []right{{"create", "", "services/proxy", Namespace}})
+	all := slices.Concat(rightsToClear(Namespace), rightsOfHelm(Namespace), []right{{"create", "", "services/proxy", Namespace}},
+		rights(definitions.Group, definitions.Resource, "", "create", "get", "list", "patch", "delete"))
 	for _, r := range []right{
 		{"", groupRBAC, "clusterroles", ""}, {"", groupRBAC, "clusterrolebindings", ""},
 		{"", groupRegister, "apiservices", ""}, {"", "scheduling.k8s.io", "priorityclasses", ""},
-		{"", "apiextensions.k8s.io", "customresourcedefinitions", ""},
 		{"", "", "configmaps", Namespace}, {"", "", "services", Namespace}, {"", "", "serviceaccounts", Namespace},
 		{"", groupApps, "deployments", Namespace}, {"", groupApps, "daemonsets", Namespace},
 	} {

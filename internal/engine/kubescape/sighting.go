@@ -39,6 +39,7 @@ type sighting struct {
 	workload  objects.Workload
 	instance  instance
 	command   []string // what runs, where that is not the image's own
+	aside     []string // what runs the image unwatched, by its description
 	target    *target
 	agent     evidence.Agent
 	egress    chan string // gets what is to be said of the network policy
@@ -234,14 +235,15 @@ func (s *sighting) fared(f fate, egress string) {
 }
 
 // runningConfig gives the configuration digest of the image that runs. The
-// runtime names an image by its manifest where it has one, and the manifest's
-// bytes name the configuration.
+// runtime names an image by its manifest where it has one, whose bytes name the
+// configuration, or by the index that it was once pulled by: by the first of
+// all digests that it knows the configuration under. Pods ask for the manifest.
 func runningConfig(imageID string, img subject.Subject) string {
 	digest := imageID
 	if i := strings.LastIndex(imageID, "@"); i >= 0 {
 		digest = imageID[i+1:]
 	}
-	if digest != "" && digest == img.ManifestDigest {
+	if digest != "" && (digest == img.ManifestDigest || digest == img.IndexDigest) {
 		return img.ConfigDigest
 	}
 	return digest
