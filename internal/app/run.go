@@ -150,7 +150,7 @@ func observe(ctx context.Context, s Streams, cfg config.Config, plan run.Plan, j
 	if err != nil {
 		return failed, err
 	}
-	defer undo(ctx, engine, plan.Timeline) // also on a panic
+	defer undo(ctx, engine, cfg.Cluster.Existing(), plan.Timeline) // also on a panic
 
 	// The images may be asked for from the local engine too; without one the
 	// run fails in Prepare, with the engine's own words.
@@ -192,7 +192,7 @@ func openBaseline(cfg config.Config) (*baseline.Set, error) {
 
 // undo takes back what the engine made. What cannot be taken back in time is
 // told; the judgement stands, and the journal knows what is left.
-func undo(ctx context.Context, engine engine, timeline *run.Timeline) {
+func undo(ctx context.Context, engine engine, existing bool, timeline *run.Timeline) {
 	limit := cleanupTimeout
 	if ctx.Err() != nil {
 		limit = cancelTimeout
@@ -202,7 +202,11 @@ func undo(ctx context.Context, engine engine, timeline *run.Timeline) {
 	done := timeline.Step("clean up")
 	err := engine.Close(ctx)
 	done(err)
-	if err != nil {
+	switch {
+	case err == nil:
+	case existing:
+		timeline.Note("something is left in the cluster, which the first run there after this one's deadline takes away: " + err.Error())
+	default:
 		timeline.Note("run `vexxy cleanup`, something is left: " + err.Error())
 	}
 }

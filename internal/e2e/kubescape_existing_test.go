@@ -17,19 +17,20 @@ import (
 // standing is a cluster that is there before a run, with Kubescape in it.
 type standing struct{ name, kubeconfig string }
 
-// existing makes a cluster of the test bed.
-func existing(t *testing.T) standing {
+// existing makes a cluster of the test bed by these steps of its script, each
+// with what it needs beside the cluster's name.
+func existing(t *testing.T, name string, steps ...[]string) standing {
 	t.Helper()
 	if os.Getenv("VEXXY_TEST_NODE_IMAGE") == "" {
 		t.Fatalf("%s names no kind node image; leave this test out by -skip '^TestExistingCluster'", nodeVariable)
 	}
-	c := standing{name: fmt.Sprintf("bed-existing-%d", os.Getpid())}
+	c := standing{name: fmt.Sprintf("bed-%s-%d", name, os.Getpid())}
 	var err error
 	if c.kubeconfig, err = filepath.Abs(filepath.Join(root, ".cache/testbed/clusters", c.name, "kubeconfig")); err != nil {
 		t.Fatal(err)
 	}
-	script := func(ctx context.Context, verb string) error {
-		cmd := exec.CommandContext(ctx, "scripts/testbed/cluster.sh", verb, c.name)
+	script := func(ctx context.Context, verb string, more ...string) error {
+		cmd := exec.CommandContext(ctx, "scripts/testbed/cluster.sh", append([]string{verb, c.name}, more...)...)
 		cmd.Dir = root
 		out, err := cmd.CombinedOutput()
 		if err != nil {
@@ -42,8 +43,8 @@ func existing(t *testing.T) standing {
 			t.Error(err)
 		}
 	})
-	for _, verb := range []string{"up", "install"} {
-		if err := script(t.Context(), verb); err != nil {
+	for _, step := range steps {
+		if err := script(t.Context(), step[0], step[1:]...); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -194,7 +195,8 @@ metadata: {name: hooked, annotations: {helm.sh/hook: pre-install}}
 // Three runs at once in a cluster that is there: each has its evidence, what is
 // dead is swept, and what is not of a run stays as it was.
 func TestExistingCluster(t *testing.T) {
-	c := existing(t)
+	t.Parallel()
+	c := existing(t, "existing", []string{"up"}, []string{"install"})
 	nginx, beside := c.give(t, "nginx"), c.give(t, "never-ready")
 	c.kubectl(t, dead, "apply", "-f", "-")
 	before := c.uids(t)
@@ -263,6 +265,47 @@ func TestExistingCluster(t *testing.T) {
 	})
 	if after := c.uids(t); after != before {
 		t.Errorf("Kubescape was\n%s\nand is\n%s", before, after)
+	}
+}
+
+// A run in a cluster without Kubescape brings its own and takes all of it back,
+// with what Helm leaves.
+func TestExistingClusterWithoutKubescape(t *testing.T) {
+	t.Parallel()
+	archives, err := filepath.Glob(filepath.Join(root, ".cache/testbed/apps/*.tar"))
+	if err != nil || len(archives) == 0 {
+		t.Fatalf("the test bed has no images: %v", err)
+	}
+	for i := range archives {
+		archives[i] = must1(filepath.Abs(archives[i]))
+	}
+	c := existing(t, "bare", []string{"up"}, append([]string{"load"}, archives...))
+	nginx := c.give(t, "nginx")
+	values := filepath.Join(t.TempDir(), "values.yaml")
+	must(os.WriteFile(values, []byte("grypeOfflineDB: {enabled: true}"), 0o644))
+	all := func() string {
+		return c.kubectl(t, "", "get", "namespaces,customresourcedefinitions,apiservices,clusterroles,clusterrolebindings,priorityclasses,secrets,serviceaccounts", "-A", "-o", "name")
+	}
+	before := all()
+	out := c.analyse(t, "--chart", must1(filepath.Abs(filepath.Join(root, "testdata/chart/kubescape-operator"))), "--values", values,
+		"--duration", "20s", "--http-probe", "/", nginx)
+	if out.code != 0 || !strings.Contains(out.stderr, "✓ install Kubescape") {
+		t.Errorf("exit code %d\n%s", out.code, out.stderr)
+	}
+	for _, check := range out.result.Checks {
+		if check.Applies && !check.OK {
+			t.Errorf("%s: %s", check.ID, check.Measured)
+		}
+	}
+	if s := out.statuses("zlib1g"); s["affected"] == 0 {
+		t.Errorf("zlib1g, which nginx loads, is %v", s)
+	}
+	after := all()
+	for end := time.Now().Add(60 * time.Second); after != before && time.Now().Before(end); after = all() {
+		time.Sleep(time.Second)
+	}
+	if after != before {
+		t.Errorf("the cluster had\n%s\nand has\n%s", before, after)
 	}
 }
 

@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/metadata"
 )
 
@@ -52,8 +54,9 @@ func (e *Engine) sweepSandbox(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var errs []error
-	for _, r := range slices.Concat(running, lying) {
+	kinds, err := e.kinds()
+	errs := []error{err} // what is known is swept nonetheless
+	for _, r := range kinds {
 		list, err := client.Resource(r).Namespace(Sandbox).List(ctx, metav1.ListOptions{LabelSelector: labelRun})
 		if err != nil {
 			errs = append(errs, fmt.Errorf("listing %s: %w", r.Resource, err))
@@ -73,6 +76,24 @@ func (e *Engine) sweepSandbox(ctx context.Context) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// kinds are all that objects in a namespace can be, and be listed and deleted as.
+func (e *Engine) kinds() ([]schema.GroupVersionResource, error) {
+	lists, err := discovery.ServerPreferredNamespacedResources(e.cluster.Client.Discovery())
+	var all []schema.GroupVersionResource
+	for _, list := range lists {
+		gv, perr := schema.ParseGroupVersion(list.GroupVersion)
+		if perr != nil || gv.Group == groupSPDX { // Kubescape's own, which storage forgets by itself
+			continue
+		}
+		for _, r := range list.APIResources {
+			if !strings.Contains(r.Name, "/") && slices.Contains(r.Verbs, "list") && slices.Contains(r.Verbs, "delete") {
+				all = append(all, gv.WithResource(r.Name))
+			}
+		}
+	}
+	return all, err
 }
 
 // sweepReleases uninstalls what runs installed by Helm. Helm keeps a release
