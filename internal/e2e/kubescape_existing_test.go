@@ -190,6 +190,18 @@ apiVersion: v1
 kind: ConfigMap
 metadata: {name: hooked, annotations: {helm.sh/hook: pre-install}}
 `,
+	"templates/migrate.yaml": `
+{{- with .Values.migration }}
+apiVersion: batch/v1
+kind: Job
+metadata: {name: migrate, annotations: {helm.sh/hook: pre-install, helm.sh/hook-delete-policy: hook-succeeded}}
+spec:
+  template:
+    spec:
+      restartPolicy: Never
+      containers: [{name: migrate, image: {{ . }}, command: [nginx, -v]}]
+{{- end }}
+`,
 }
 
 // Three runs at once in a cluster that is there: each has its evidence, what is
@@ -238,6 +250,16 @@ func TestExistingCluster(t *testing.T) {
 	if after := c.uids(t); after != before {
 		t.Errorf("Kubescape was\n%s\nand is\n%s", before, after)
 	}
+
+	// A hook that has run the image, and is gone, was seen by nobody.
+	t.Run("migration", func(t *testing.T) {
+		migrating := filepath.Join(t.TempDir(), "values.yaml")
+		must(os.WriteFile(migrating, []byte("{image: "+repository+":some-tag, migration: "+nginx+"}"), 0o644))
+		out := c.analyse(t, "--helm-chart", chart, "--helm-values", migrating, "--duration", "10s", nginx)
+		if ok, measured := out.check(t, "E8"); ok || !strings.Contains(measured, "migrate") || out.code != 4 || out.result.Summary.NotAffected != 0 {
+			t.Errorf("exit code %d, %d not affected, E8 %v: %s", out.code, out.result.Summary.NotAffected, ok, measured)
+		}
+	})
 
 	t.Run("image that no registry has", func(t *testing.T) {
 		c.kubectl(t, "", "-n", "vexxy-sandbox", "delete", "configmap", "foreign", "alive")
