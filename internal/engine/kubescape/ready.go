@@ -149,7 +149,7 @@ func rolledOut(d appsv1.Deployment) (bool, string) {
 	if s.ObservedGeneration >= d.Generation && s.UpdatedReplicas == wanted && s.ReadyReplicas == wanted && s.Replicas == wanted {
 		return true, ""
 	}
-	return false, fmt.Sprintf("%d of %d pods ready", s.ReadyReplicas, wanted)
+	return false, fmt.Sprintf("%d of %d pods ready, %d new", s.ReadyReplicas, wanted, s.UpdatedReplicas)
 }
 
 func (e *Engine) agentReady(ctx context.Context) (bool, string, error) {
@@ -162,8 +162,8 @@ func (e *Engine) agentReady(ctx context.Context) (bool, string, error) {
 	}
 	for _, d := range list.Items {
 		s := d.Status
-		if s.ObservedGeneration < d.Generation || s.DesiredNumberScheduled == 0 || s.NumberReady < s.DesiredNumberScheduled {
-			return false, fmt.Sprintf("%d of %d pods ready", s.NumberReady, s.DesiredNumberScheduled), nil
+		if wanted := s.DesiredNumberScheduled; s.ObservedGeneration < d.Generation || wanted == 0 || s.NumberReady < wanted || s.UpdatedNumberScheduled < wanted {
+			return false, fmt.Sprintf("%d of %d pods ready, %d new", s.NumberReady, wanted, s.UpdatedNumberScheduled), nil
 		}
 	}
 	return true, "", nil
