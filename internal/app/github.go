@@ -65,6 +65,15 @@ func (g *gitHub) readFile(path string) ([]byte, error) {
 	return g.base.ReadFile(path)
 }
 
+// instead guards the baseline: a pull request that brought its own would say
+// itself what of it is new.
+func (g *gitHub) instead(path string, max int64) ([]byte, bool, error) {
+	if g.base == nil {
+		return nil, false, nil
+	}
+	return g.base.Instead(path, max)
+}
+
 // loaded masks the secrets. What holds them, and the files by which a step
 // commands the runner, are not for what runs beside the program.
 func (g *gitHub) loaded(cfg config.Config) []string {

@@ -12,9 +12,11 @@ import (
 
 	"github.com/vexxy/action/internal/config"
 	"github.com/vexxy/action/internal/fault"
+	"github.com/vexxy/action/internal/gate"
 	"github.com/vexxy/action/internal/host/github"
 	"github.com/vexxy/action/internal/host/github/githubtest"
 	"github.com/vexxy/action/internal/record"
+	"github.com/vexxy/action/internal/report"
 	"github.com/vexxy/action/internal/run"
 )
 
@@ -222,6 +224,48 @@ func TestPullRequestRaisesItsLimit(t *testing.T) {
 	pushed := newJob(t, "push", "max-affected: 0\n", "max-affected: 1000\n")
 	if end := pushed.run(t); end.code != fault.Pass {
 		t.Errorf("on a push: code %d", end.code)
+	}
+}
+
+// A pull request that brings a baseline along makes nothing old by it; what the
+// workflow has downloaded does.
+func TestPullRequestBringsItsBaseline(t *testing.T) {
+	rec, err := record.Read("../../testdata/runs/go-app")
+	if err != nil {
+		t.Fatal(err)
+	}
+	docs, err := run.Compose(t.Context(), rec, gate.Policy{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	result, err := report.Result(docs.Image)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		event   string
+		tracked bool
+		usable  bool
+	}{
+		"of the request": {"pull_request", true, false},
+		"downloaded":     {"pull_request", false, true},
+		"of a push":      {"push", true, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			j := newJob(t, c.event, "", "")
+			write(t, filepath.Join(j.dir, "old.json"), string(result))
+			if c.tracked {
+				for _, args := range [][]string{{"add", "old.json"}, {"-c", "user.name=t", "-c", "user.email=t@example", "commit", "-q", "-m", "x"}} {
+					if out, err := exec.Command("git", append([]string{"-C", j.dir}, args...)...).CombinedOutput(); err != nil {
+						t.Fatalf("%v: %s", err, out)
+					}
+				}
+			}
+			set, err := openBaseline(config.Config{Baseline: "old.json"}, newHost(j.streams(t)).instead)
+			if b := set.For(rec.Subject, true); b.Usable() != c.usable || (err == nil) != c.usable {
+				t.Errorf("problem %q, %v", b.Problem, err)
+			}
+		})
 	}
 }
 

@@ -79,7 +79,7 @@ func perform(ctx context.Context, s Streams, args []string, h host, end *ending)
 	}
 	end.out = run.Outcome{ID: id}
 	started := time.Now().UTC()
-	earlier, unread := openBaseline(cfg) // which may lie in the output directory
+	earlier, unread := openBaseline(cfg, h.instead) // which may lie in the output directory
 	if err := run.MakeDir(cfg.OutputDir); err != nil {
 		return fault.Usage, err
 	}
@@ -178,12 +178,13 @@ func observe(ctx context.Context, s Streams, cfg config.Config, plan run.Plan, j
 }
 
 // openBaseline reads the earlier run that the inputs name, nil for none. One
-// that cannot be read does not end the run: everything is new to it.
-func openBaseline(cfg config.Config) (*baseline.Set, error) {
+// that cannot be read, or that the guard refuses, does not end the run:
+// everything is new to it.
+func openBaseline(cfg config.Config, guard baseline.Guard) (*baseline.Set, error) {
 	if cfg.Baseline == "" {
 		return nil, nil
 	}
-	set, err := baseline.Open(cfg.Baseline)
+	set, err := baseline.OpenGuarded(cfg.Baseline, guard)
 	if err != nil {
 		set = baseline.UnusableSet(cfg.Baseline, err)
 	}
