@@ -99,6 +99,10 @@ func private(name string) bool {
 	switch name {
 	case "VEXXY_GITHUB_TOKEN", "VEXXY_ENV", "GITHUB_OUTPUT", "GITHUB_ENV", "GITHUB_PATH", "GITHUB_STATE", "GITHUB_STEP_SUMMARY":
 		return true
+	// The runner's own services: artifacts, caches. Those of the identity token,
+	// ACTIONS_ID_TOKEN_REQUEST_…, are needed to attest, and go by withoutSecrets.
+	case "ACTIONS_RUNTIME_TOKEN", "ACTIONS_RUNTIME_URL", "ACTIONS_CACHE_URL", "ACTIONS_RESULTS_URL":
+		return true
 	}
 	return strings.HasPrefix(name, "INPUT_")
 }

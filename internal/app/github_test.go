@@ -356,6 +356,40 @@ func TestBadInputHasOutputs(t *testing.T) {
 	}
 }
 
+// A run that fails before its engine is there names no document of an earlier
+// one, nor does one that cannot clear its directory.
+func TestEarlierDocumentsAreNotNamed(t *testing.T) {
+	for name, blocked := range map[string]bool{"no key": false, "not to be cleared": true} {
+		t.Run(name, func(t *testing.T) {
+			j := newJob(t, "push", "", "")
+			j.run(t)
+			dir := filepath.Join(j.dir, "vexxy-results")
+			if blocked {
+				if os.Geteuid() == 0 {
+					t.Skip("root clears anything")
+				}
+				if err := os.Chmod(dir, 0o500); err != nil {
+					t.Fatal(err)
+				}
+				t.Cleanup(func() { os.Chmod(dir, 0o700) })
+			}
+			if before := j.outputs(t); before["result"] == "" || before["summary"] == "" || before["vex"] == "" {
+				t.Fatalf("there was no run before: %v", before)
+			}
+			write(t, j.output, "")
+			j.environ = append(j.environ, "INPUT_ATTEST=key", "INPUT_ATTEST-KEY=/nowhere/cosign.key")
+			code := Main([]string{"run"}, j.streams(t))
+			got := j.outputs(t)
+			if code != int(fault.Usage) || got["verdict"] != "error" || got["result"]+got["summary"]+got["vex"]+got["sbom"]+got["sarif"] != "" {
+				t.Errorf("code %d, outputs %v\n%s", code, got, j.read(t, j.log))
+			}
+			if left, err := os.ReadDir(dir); !blocked && (err != nil || len(left) != 0) {
+				t.Errorf("%v is left, %v", left, err)
+			}
+		})
+	}
+}
+
 // To ask for help is no run: nothing is published.
 func TestHelpPublishesNothing(t *testing.T) {
 	j := newJob(t, "push", "", "")
@@ -371,7 +405,8 @@ func TestHelpPublishesNothing(t *testing.T) {
 // What runs beside the program gets neither secrets nor a way to command the
 // runner.
 func TestEnvironmentOfOthers(t *testing.T) {
-	j := newJob(t, "push", "", "", "INPUT_ENV=PASSWORD=hunter2222", "VEXXY_GITHUB_TOKEN=x", "GITHUB_ENV=/x", "GITHUB_PATH=/x", "HOME=/root")
+	j := newJob(t, "push", "", "", "INPUT_ENV=PASSWORD=hunter2222", "VEXXY_GITHUB_TOKEN=x", "GITHUB_ENV=/x", "GITHUB_PATH=/x", "HOME=/root",
+		"ACTIONS_RUNTIME_TOKEN=x", "ACTIONS_RUNTIME_URL=x", "ACTIONS_CACHE_URL=x", "ACTIONS_RESULTS_URL=x", "ACTIONS_ID_TOKEN_REQUEST_URL=x")
 	h := newHost(j.streams(t))
 	if err := h.usable(); err != nil {
 		t.Fatal(err)
@@ -382,12 +417,12 @@ func TestEnvironmentOfOthers(t *testing.T) {
 		t.Fatal(err)
 	}
 	left := strings.Join(h.loaded(cfg), "\n") + "\n"
-	for _, gone := range []string{"INPUT_", githubtest.Token, "hunter2222", "VEXXY_GITHUB_TOKEN", "GITHUB_ENV=", "GITHUB_PATH=", "GITHUB_OUTPUT=", "GITHUB_STEP_SUMMARY="} {
+	for _, gone := range []string{"INPUT_", githubtest.Token, "hunter2222", "VEXXY_GITHUB_TOKEN", "GITHUB_ENV=", "GITHUB_PATH=", "GITHUB_OUTPUT=", "GITHUB_STEP_SUMMARY=", "ACTIONS_RUNTIME_", "ACTIONS_CACHE_URL", "ACTIONS_RESULTS_URL"} {
 		if strings.Contains(left, gone) {
 			t.Errorf("%s is left", gone)
 		}
 	}
-	for _, kept := range []string{"HOME=/root\n", "GITHUB_REPOSITORY=octo/app\n"} {
+	for _, kept := range []string{"HOME=/root\n", "GITHUB_REPOSITORY=octo/app\n", "ACTIONS_ID_TOKEN_REQUEST_URL=x\n"} {
 		if !strings.Contains(left, kept) {
 			t.Errorf("%s is gone", kept)
 		}
