@@ -296,9 +296,11 @@ func commentOf(end ending, getenv func(string) string, body func(int, bool) []by
 	c.Key = github.Digest(key...)
 	c.Own = github.Digest(append(append(key, "references"), end.cfg.Images...)...)
 	state := []string{string(verdict(end))}
+	c.Unjudged = end.err != nil || len(end.out.Images) == 0
 	for _, image := range end.out.Images {
 		j := image.Image.Judgement
 		c.Affected = c.Affected || j.Summary.Affected > 0
+		c.Unjudged = c.Unjudged || !judged(image)
 		state = append(state, "image", string(image.Verdict))
 		for i := range j.Assessments {
 			a := &j.Assessments[i]

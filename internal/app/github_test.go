@@ -1,6 +1,7 @@
 package app
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -429,6 +430,33 @@ func TestEnvironmentOfOthers(t *testing.T) {
 	}
 	if log := j.read(t, j.log); !strings.Contains(log, "::add-mask::hunter2222\n") {
 		t.Errorf("log: %s", log)
+	}
+}
+
+// Only a run whose every image was judged may say that nothing is affected any
+// more.
+func TestUnjudged(t *testing.T) {
+	rec, err := record.Read("../../testdata/runs/go-app")
+	if err != nil {
+		t.Fatal(err)
+	}
+	docs, err := run.Compose(t.Context(), rec, gate.Policy{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	good, bad := run.ImageOutcome{Image: docs.Image}, run.ImageOutcome{Err: errors.New("it does not start")}
+	for name, c := range map[string]struct {
+		images []run.ImageOutcome
+		err    error
+		want   bool
+	}{
+		"judged": {[]run.ImageOutcome{good}, nil, false}, "one of two failed": {[]run.ImageOutcome{good, bad}, nil, true},
+		"failed": {[]run.ImageOutcome{bad}, nil, true}, "never began": {nil, errors.New("no Docker"), true},
+	} {
+		got := commentOf(ending{out: run.Outcome{Images: c.images}, err: c.err}, func(string) string { return "" }, nil)
+		if got.Unjudged != c.want {
+			t.Errorf("%s: %t", name, got.Unjudged)
+		}
 	}
 }
 
