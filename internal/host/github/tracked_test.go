@@ -124,3 +124,27 @@ func TestInsteadByTheAPI(t *testing.T) {
 		t.Error("a head that is not known has no such file")
 	}
 }
+
+// What a repository in a folder of the checkout has, such as a submodule that
+// the head names, came by its commit; what lies beside that did not.
+func TestInsteadInASubmodule(t *testing.T) {
+	s := githubtest.New()
+	defer s.Close()
+	dir, e := repository(t, map[string]string{"x": ""}, map[string]string{"x": "y"})
+	inner, _ := repository(t, map[string]string{"a": ""}, map[string]string{"r.json": "forged"})
+	if err := os.Rename(inner, filepath.Join(dir, "sub")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "sub", "artifact.json"), []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(dir)
+	s.Files[e.Pull.BaseSHA+":x"] = ""
+	b := NewBase(e, dir, func() (*API, error) { return client(t, s, githubtest.Token), nil })
+	if _, instead, err := b.Instead("sub/r.json", 100); instead || err == nil || !strings.Contains(err.Error(), "comes with this") {
+		t.Errorf("of the submodule: %t, %v", instead, err)
+	}
+	if _, instead, err := b.Instead("sub/artifact.json", 100); instead || err != nil {
+		t.Errorf("beside it: %t, %v", instead, err)
+	}
+}
