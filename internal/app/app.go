@@ -14,6 +14,7 @@ import (
 
 	"github.com/vexxy/action/internal/config"
 	"github.com/vexxy/action/internal/fault"
+	"github.com/vexxy/action/internal/foreign"
 	"github.com/vexxy/action/internal/host/local"
 )
 
@@ -59,7 +60,7 @@ func commands() []command {
 func Main(args []string, s Streams) (code int) {
 	defer func() {
 		if r := recover(); r != nil {
-			fmt.Fprintf(s.Err, "error: internal: %v\n%s", r, debug.Stack())
+			printPanic(s.Err, r)
 			code = int(fault.Internal)
 		}
 	}()
@@ -71,6 +72,12 @@ func Main(args []string, s Streams) (code int) {
 		got = fault.Worst(got, fault.CodeOf(ctx, err))
 	}
 	return int(got)
+}
+
+// printPanic says where the program is at fault. The value may hold what an
+// image or a server has said.
+func printPanic(w io.Writer, value any) {
+	fmt.Fprintf(w, "error: internal: %s\n%s", foreign.Text(fmt.Sprint(value)).Terminal(2000), debug.Stack())
 }
 
 // Job is Main for a CI host, where `run` goes without saying: arguments that

@@ -65,6 +65,15 @@ func (g *gitHub) readFile(path string) ([]byte, error) {
 	return g.base.ReadFile(path)
 }
 
+// instead guards the baseline: a pull request that brought its own would say
+// itself what of it is new.
+func (g *gitHub) instead(path string, max int64) ([]byte, bool, error) {
+	if g.base == nil {
+		return nil, false, nil
+	}
+	return g.base.Instead(path, max)
+}
+
 // loaded masks the secrets. What holds them, and the files by which a step
 // commands the runner, are not for what runs beside the program.
 func (g *gitHub) loaded(cfg config.Config) []string {
@@ -89,6 +98,10 @@ func (g *gitHub) loaded(cfg config.Config) []string {
 func private(name string) bool {
 	switch name {
 	case "VEXXY_GITHUB_TOKEN", "VEXXY_ENV", "GITHUB_OUTPUT", "GITHUB_ENV", "GITHUB_PATH", "GITHUB_STATE", "GITHUB_STEP_SUMMARY":
+		return true
+	// The runner's own services: artifacts, caches. Those of the identity token,
+	// ACTIONS_ID_TOKEN_REQUEST_…, are needed to attest, and go by withoutSecrets.
+	case "ACTIONS_RUNTIME_TOKEN", "ACTIONS_RUNTIME_URL", "ACTIONS_CACHE_URL", "ACTIONS_RESULTS_URL":
 		return true
 	}
 	return strings.HasPrefix(name, "INPUT_")
@@ -283,9 +296,11 @@ func commentOf(end ending, getenv func(string) string, body func(int, bool) []by
 	c.Key = github.Digest(key...)
 	c.Own = github.Digest(append(append(key, "references"), end.cfg.Images...)...)
 	state := []string{string(verdict(end))}
+	c.Unjudged = end.err != nil || len(end.out.Images) == 0
 	for _, image := range end.out.Images {
 		j := image.Image.Judgement
 		c.Affected = c.Affected || j.Summary.Affected > 0
+		c.Unjudged = c.Unjudged || !judged(image)
 		state = append(state, "image", string(image.Verdict))
 		for i := range j.Assessments {
 			a := &j.Assessments[i]

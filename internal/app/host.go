@@ -24,6 +24,8 @@ type host interface {
 	usable() error
 	// readFile reads the configuration file.
 	readFile(path string) ([]byte, error)
+	// instead guards the baseline: see baseline.Guard.
+	instead(path string, max int64) ([]byte, bool, error)
 	// loaded is told the inputs, and gives the environment of what runs beside
 	// the program.
 	loaded(cfg config.Config) []string
@@ -61,6 +63,8 @@ type terminal struct {
 func (t *terminal) usable() error { return nil }
 
 func (t *terminal) readFile(path string) ([]byte, error) { return os.ReadFile(path) }
+
+func (t *terminal) instead(string, int64) ([]byte, bool, error) { return nil, false, nil }
 
 func (t *terminal) loaded(config.Config) []string { return t.s.Environ }
 

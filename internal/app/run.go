@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -77,16 +76,14 @@ func perform(ctx context.Context, s Streams, args []string, h host, end *ending)
 	if err != nil {
 		return fault.Internal, err
 	}
-	end.out = run.Outcome{ID: id}
 	started := time.Now().UTC()
-	earlier, unread := openBaseline(cfg) // which may lie in the output directory
-	if err := run.MakeDir(cfg.OutputDir); err != nil {
+	earlier, unread := openBaseline(cfg, h.instead) // which may lie in the output directory
+	// An earlier run's documents must not stand for this one, wherever it fails:
+	// without an ID the run names none.
+	if err := run.ClearDir(cfg.OutputDir); err != nil {
 		return fault.Usage, err
 	}
-	// An earlier run's result must not stand for this one, wherever it fails.
-	if err := os.RemoveAll(filepath.Join(cfg.OutputDir, run.ResultFile)); err != nil {
-		return fault.Usage, fault.New(fault.Usage, "name another directory with --output-dir", "clearing output directory: %w", err)
-	}
+	end.out = run.Outcome{ID: id}
 	attester, err := newAttester(ctx, cfg, lookup(s.Environ), h.unsigned())
 	if err != nil {
 		return fault.Pass, err // the error has the code
@@ -178,12 +175,13 @@ func observe(ctx context.Context, s Streams, cfg config.Config, plan run.Plan, j
 }
 
 // openBaseline reads the earlier run that the inputs name, nil for none. One
-// that cannot be read does not end the run: everything is new to it.
-func openBaseline(cfg config.Config) (*baseline.Set, error) {
+// that cannot be read, or that the guard refuses, does not end the run:
+// everything is new to it.
+func openBaseline(cfg config.Config, guard baseline.Guard) (*baseline.Set, error) {
 	if cfg.Baseline == "" {
 		return nil, nil
 	}
-	set, err := baseline.Open(cfg.Baseline)
+	set, err := baseline.OpenGuarded(cfg.Baseline, guard)
 	if err != nil {
 		set = baseline.UnusableSet(cfg.Baseline, err)
 	}

@@ -34,32 +34,32 @@ var verifyInputs = []config.Input{
 const verifyHelp = `Exit codes: 0 the image is verified; 6 it is not; 3 the policy or the image's
 name cannot be read; 5 the registry or sigstore's trusted root is out of reach.`
 
-// verifyCommand is `vexxy verify`.
+// verifyCommand is `vexxy verify`. An error has its own code.
 func verifyCommand(ctx context.Context, s Streams, args []string) (fault.Code, error) {
 	line, err := config.ParseLine(args, verifyInputs)
 	if err != nil {
-		return fault.Usage, err
+		return fault.Pass, err
 	}
 	if len(line.Rest) != 1 {
-		return fault.Usage, fault.New(fault.Usage, "vexxy verify --key cosign.pub IMAGE", "verify takes one image")
+		return fault.Pass, fault.New(fault.Usage, "vexxy verify --key cosign.pub IMAGE", "verify takes one image")
 	}
 	output, err := line.Choice("output", "text", "json")
 	if err != nil {
-		return fault.Usage, err
+		return fault.Pass, err
 	}
 	policy, err := verifyPolicy(ctx, line, lookup(s.Environ))
 	if err != nil {
-		return fault.Usage, err
+		return fault.Pass, err
 	}
 	platform, _ := line.Text("platform")
 	img, err := source.Resolve(ctx, "registry:"+strings.TrimPrefix(line.Rest[0], "registry:"), source.Options{Platform: platform})
 	if err != nil {
-		return fault.Infra, err
+		return fault.Pass, err
 	}
 	defer img.Close()
 	v, err := attest.Verify(ctx, img.Repository, img.ManifestDigest, nil, policy)
 	if err != nil {
-		return fault.Infra, err
+		return fault.Pass, err
 	}
 	if output == "json" {
 		data, err := v.JSON()

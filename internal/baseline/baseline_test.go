@@ -235,8 +235,22 @@ func TestWhichImage(t *testing.T) {
 		}
 	}
 	single := open(t, image("r/app:1", "r/app"))
-	if b := single.For(sub("docker-archive:x.tar", "", "amd64"), true); !b.Usable() {
-		t.Errorf("the only image of each: %q", b.Problem)
+	for _, row := range []struct {
+		sub     subject.Subject
+		problem string
+	}{
+		{sub("r/app:9", "r/app", "amd64"), ""},
+		{sub("r/other:1", "r/other", "amd64"), `of "r/app", this one of "r/other"`},
+		{sub("docker-archive:x.tar", "", "amd64"), `of "r/app", this one of no repository`},
+		{sub("r/app:1", "r/app", "arm64"), `for "linux/amd64", this one for "linux/arm64"`},
+	} {
+		if b := single.For(row.sub, true); b.Usable() != (row.problem == "") || !strings.Contains(b.Problem, row.problem) || !b.Usable() && len(b.Statements) > 0 {
+			t.Errorf("the only image of each, %s: problem %q", row.sub.Requested, b.Problem)
+		}
+	}
+	unnamed := open(t, image("docker-archive:1.tar", ""))
+	if b := unnamed.For(sub("docker-archive:2.tar", "", "amd64"), true); !b.Usable() {
+		t.Errorf("two archives without a name: %q", b.Problem)
 	}
 	if b := single.For(sub("docker-archive:x.tar", "", "amd64"), false); b.Usable() {
 		t.Error("one of several images has another's baseline")
@@ -271,7 +285,7 @@ func TestOrder(t *testing.T) {
 
 func BenchmarkCompare5kFindings(b *testing.B) {
 	j := judge.Judge(judgetest.Large(1000, 5000))
-	base := open(b, report.Image{Record: judgetest.Good(), Judgement: judge.Judgement{Assessments: j.Assessments[:4000], Sufficient: true}}).For(subject.Subject{}, true)
+	base := open(b, report.Image{Record: judgetest.Good(), Judgement: judge.Judgement{Assessments: j.Assessments[:4000], Sufficient: true}}).For(judgetest.Good().Subject, true)
 	for b.Loop() {
 		if c := baseline.Compare(base, j); c.Counts[baseline.Unchanged] != 4000 {
 			b.Fatal(c.Counts)

@@ -1,16 +1,12 @@
 package baseline
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
-	"syscall"
 	"time"
 
 	"github.com/vexxy/action/internal/fault"
@@ -62,7 +58,11 @@ type entry struct {
 // image, or of a run over several with their folders beside it. Nothing in it
 // is trusted. An error is a usage fault with a hint; one image's result that
 // cannot be used is a Baseline with a problem.
-func Open(path string) (Set, error) {
+func Open(path string) (Set, error) { return OpenGuarded(path, nil) }
+
+// OpenGuarded is Open under a guard, which decides of each file whose word is
+// taken.
+func OpenGuarded(path string, guard Guard) (Set, error) {
 	dir, name := filepath.Split(path)
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		dir, name = path, resultFile
@@ -70,12 +70,9 @@ func Open(path string) (Set, error) {
 	if dir == "" {
 		dir = "."
 	}
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		return Set{}, unread(err)
-	}
-	defer root.Close()
-	r, err := read(root, name)
+	files := openFolder(dir, guard)
+	defer files.close()
+	r, err := files.read(name)
 	if err != nil {
 		return Set{}, unread(err)
 	}
@@ -84,7 +81,7 @@ func Open(path string) (Set, error) {
 	}
 	var s Set
 	for _, e := range r.Images {
-		s.images = append(s.images, e.read(root, path))
+		s.images = append(s.images, e.read(files, path))
 	}
 	return s, nil
 }
@@ -94,6 +91,8 @@ func unread(err error) error {
 	hint := "name the result.json of an earlier run of vexxy with --baseline"
 	if errors.Is(err, errVersion) {
 		hint = "make the baseline anew with this version of vexxy"
+	} else if own := fault.HintOf(err); own != "" {
+		hint = own
 	}
 	return fault.New(fault.Usage, hint, "reading baseline: %w", err)
 }
@@ -111,12 +110,12 @@ const (
 var folderName = regexp.MustCompile(`^[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}$`)
 
 // read reads the result of one image of a run over several.
-func (e entry) read(root *os.Root, from string) Baseline {
+func (e entry) read(files folder, from string) Baseline {
 	var err error
 	b := Baseline{}
 	if !folderName.MatchString(e.Folder) {
 		err = fmt.Errorf("reading baseline: %.100q is no folder of a run", e.Folder)
-	} else if r, rerr := read(root, filepath.Join(e.Folder, resultFile)); rerr != nil {
+	} else if r, rerr := files.read(filepath.Join(e.Folder, resultFile)); rerr != nil {
 		err = unread(rerr)
 	} else if r.Kind == kindRun {
 		err = fmt.Errorf("reading baseline: the result in %.100q is of several images", e.Folder)
@@ -152,16 +151,6 @@ func (r result) baseline(from string) Baseline {
 	return b
 }
 
-// read reads one result.json: a regular file within its bounds, of a version
-// and a kind that are known.
-func read(root *os.Root, name string) (result, error) {
-	data, err := slurp(root, name)
-	if err != nil {
-		return result{}, err
-	}
-	return parse(data)
-}
-
 func parse(data []byte) (result, error) {
 	var r result
 	if err := json.Unmarshal(data, &r); err != nil {
@@ -181,31 +170,4 @@ func parse(data []byte) (result, error) {
 		}
 	}
 	return r, nil
-}
-
-// slurp reads one regular file within its limit. O_NONBLOCK keeps a pipe that
-// comes in its place meanwhile from holding the open call.
-func slurp(root *os.Root, name string) ([]byte, error) {
-	f, err := root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	switch {
-	case err != nil:
-		return nil, err
-	case !info.Mode().IsRegular():
-		return nil, &fs.PathError{Op: "read", Path: name, Err: errors.New("it is no regular file")}
-	case info.Size() > maxResult:
-		return nil, fmt.Errorf("%s has %d bytes, at most %d are allowed", name, info.Size(), maxResult)
-	}
-	var data bytes.Buffer
-	data.Grow(int(info.Size()))
-	if n, err := io.Copy(&data, io.LimitReader(f, maxResult+1)); err != nil {
-		return nil, fmt.Errorf("reading %s: %w", name, err)
-	} else if n > maxResult {
-		return nil, fmt.Errorf("%s is longer than %d bytes", name, maxResult)
-	}
-	return data.Bytes(), nil
 }

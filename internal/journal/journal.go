@@ -8,10 +8,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/vexxy/action/internal/fault"
@@ -60,7 +62,7 @@ func Open(outputDir, run, stateDir string) (*Journal, error) {
 	if err := os.MkdirAll(outputDir, 0o755); err != nil {
 		return nil, unwritable("--output-dir", err)
 	}
-	audit, err := os.OpenFile(filepath.Join(outputDir, auditFile), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
+	audit, err := begin(filepath.Join(outputDir, auditFile))
 	if err != nil {
 		return nil, unwritable("--output-dir", err)
 	}
@@ -77,6 +79,24 @@ func Open(outputDir, run, stateDir string) (*Journal, error) {
 		return nil, errors.Join(err, audit.Close(), state.forget())
 	}
 	return j, nil
+}
+
+// begin makes a file anew in place of an earlier run's, which goes. What is no
+// file, such as a link that leads elsewhere, is not touched.
+func begin(path string) (*os.File, error) {
+	info, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular():
+		return nil, fmt.Errorf("%s is no file, but %s", path, info.Mode().Type())
+	default:
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+	}
+	return os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY|os.O_APPEND|syscall.O_NOFOLLOW, 0o644)
 }
 
 func unwritable(setting string, err error) error {
@@ -104,8 +124,7 @@ func (j *Journal) write(step, object string, err error) {
 	}
 	line, err := json.Marshal(e)
 	if err == nil {
-		// One write a line: the file is opened for appending, so lines of
-		// several runs in one folder never mix.
+		// One write a line, so that a reader never sees half of one for long.
 		_, err = j.audit.Write(append(line, '\n'))
 	}
 	j.keep(err)

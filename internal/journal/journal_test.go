@@ -90,6 +90,49 @@ func TestAuditHasOneObjectALine(t *testing.T) {
 	}
 }
 
+// A folder's earlier journal is begun anew, and nothing is written through a
+// link to elsewhere.
+func TestEarlierFiles(t *testing.T) {
+	for _, file := range []string{"audit.jsonl", "status.json.tmp"} {
+		out, state, target := t.TempDir(), t.TempDir(), filepath.Join(t.TempDir(), "target")
+		for _, path := range []string{target, filepath.Join(out, file)} {
+			if err := os.WriteFile(path, []byte("an earlier run's\n"), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		hard := filepath.Join(out, "hard")
+		if err := os.Link(filepath.Join(out, file), hard); err != nil {
+			t.Fatal(err)
+		}
+		j, err := Open(out, "run-0001", state)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := j.Close("pass"); err != nil {
+			t.Fatal(err)
+		}
+		audit, err := os.ReadFile(filepath.Join(out, "audit.jsonl"))
+		if first, _, _ := strings.Cut(string(audit), "\n"); err != nil || !strings.Contains(first, `"step":"run"`) || strings.Contains(string(audit), "earlier") {
+			t.Errorf("%s: the journal has %q, %v", file, audit, err)
+		}
+		if err := os.RemoveAll(filepath.Join(out, file)); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Symlink(target, filepath.Join(out, file)); err != nil {
+			t.Fatal(err)
+		}
+		j, err = Open(out, "run-0002", state)
+		if j.Close("pass"); err == nil || fault.CodeOf(t.Context(), err) != fault.Usage || fault.HintOf(err) == "" {
+			t.Errorf("%s is a link: %v", file, err)
+		}
+		for _, path := range []string{target, hard} {
+			if data, err := os.ReadFile(path); err != nil || string(data) != "an earlier run's\n" {
+				t.Errorf("%s: %s became %q, %v", file, filepath.Base(path), data, err)
+			}
+		}
+	}
+}
+
 func TestStatus(t *testing.T) {
 	j, out, _ := open(t)
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)

@@ -2,6 +2,7 @@ package journal
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
 	"time"
 )
@@ -54,10 +55,20 @@ func (j *Journal) writeStatus(now bool) {
 	j.status.PID = os.Getpid()
 	data, err := json.MarshalIndent(j.status, "", "  ")
 	if err == nil {
-		err = os.WriteFile(j.path+".tmp", append(data, '\n'), 0o644)
+		err = replace(j.path+".tmp", append(data, '\n'))
 	}
 	if err == nil {
 		err = os.Rename(j.path+".tmp", j.path)
 	}
 	j.keep(err)
+}
+
+// replace writes a file anew, through no link.
+func replace(path string, data []byte) error {
+	f, err := begin(path)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	return errors.Join(err, f.Close())
 }

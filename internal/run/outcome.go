@@ -49,7 +49,7 @@ type ImageOutcome struct {
 // run go.
 func begin(p Plan, out *Outcome) error {
 	if len(out.Images) > 1 { // first: an image's folder may have the name of a document
-		if err := clearDir(p.OutputDir); err != nil {
+		if err := ClearDir(p.OutputDir); err != nil {
 			return err
 		}
 		if err := out.writeOverall(p); err != nil {
@@ -58,7 +58,7 @@ func begin(p Plan, out *Outcome) error {
 	}
 	for i := range out.Images {
 		image := &out.Images[i]
-		if err := clearDir(image.Dir); err != nil {
+		if err := ClearDir(image.Dir); err != nil {
 			return err
 		}
 		image.Code, image.Causes = fault.Internal, []string{"the run is not finished"}
@@ -75,9 +75,9 @@ var documents = []string{
 	sbom.SPDX, sbom.CycloneDX, sbom.RuntimeSPDX, sbom.RuntimeCycloneDX, "record", AttestationsFolder,
 }
 
-// clearDir makes an output directory and takes an earlier run's documents out
+// ClearDir makes an output directory and takes an earlier run's documents out
 // of it.
-func clearDir(dir string) error {
+func ClearDir(dir string) error {
 	if err := MakeDir(dir); err != nil {
 		return err
 	}

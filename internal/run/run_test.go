@@ -149,7 +149,7 @@ func TestAllIsCleared(t *testing.T) {
 	if _, err := Run(t.Context(), p); err != nil {
 		t.Fatal(err)
 	}
-	if err := clearDir(p.OutputDir); err != nil {
+	if err := ClearDir(p.OutputDir); err != nil {
 		t.Fatal(err)
 	}
 	left, err := os.ReadDir(p.OutputDir)

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -62,18 +63,22 @@ func (b *Base) ReadFile(path string) ([]byte, error) {
 	}
 	ctx, cancel := context.WithTimeoutCause(context.Background(), baseTimeout, fmt.Errorf("not done after %s", baseTimeout))
 	defer cancel()
-	data, err := b.read(ctx, abs)
+	data, err := b.read(ctx, abs, maxFile)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fault.New(fault.Infra, "fetch the base commit (actions/checkout with fetch-depth: 0), or add `contents: read` to the job's permissions",
-			"reading %s of the base commit %.12s: %w", path, b.event.Pull.BaseSHA, err)
+		return nil, b.outOfReach(path, err)
 	}
 	b.compare(path, abs, data, err)
 	return data, err
 }
 
+func (b *Base) outOfReach(path string, err error) error {
+	return fault.New(fault.Infra, "fetch the base commit (actions/checkout with fetch-depth: 0), or add `contents: read` to the job's permissions",
+		"reading %s of the base commit %.12s: %w", path, b.event.Pull.BaseSHA, err)
+}
+
 // compare notes when the head has another file than the base.
 func (b *Base) compare(path, abs string, data []byte, err error) {
-	head, headErr := readBounded(abs)
+	head, headErr := readBounded(abs, max(maxFile, int64(len(data))+1<<20))
 	switch {
 	case headErr != nil && errors.Is(headErr, fs.ErrNotExist) == errors.Is(err, fs.ErrNotExist) && err != nil:
 	case headErr == nil && err == nil && bytes.Equal(normal(head), normal(data)):
@@ -87,7 +92,7 @@ func (b *Base) compare(path, abs string, data []byte, err error) {
 // normal forgives a checkout's line ends.
 func normal(text []byte) []byte { return bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n")) }
 
-func readBounded(path string) ([]byte, error) {
+func readBounded(path string, max int64) ([]byte, error) {
 	info, err := os.Lstat(path)
 	if err != nil {
 		return nil, err
@@ -100,7 +105,7 @@ func readBounded(path string) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	return io.ReadAll(io.LimitReader(f, maxFile))
+	return io.ReadAll(io.LimitReader(f, max))
 }
 
 // inWorkspace reports whether a path is below the workspace or the working
@@ -130,16 +135,16 @@ func (b *Base) inWorkspace(path string) bool {
 	return false
 }
 
-func (b *Base) read(ctx context.Context, abs string) ([]byte, error) {
+func (b *Base) read(ctx context.Context, abs string, max int64) ([]byte, error) {
 	sha := b.event.Pull.BaseSHA
 	root, err := b.checkout(ctx, abs)
 	if err == nil {
-		if _, err := git(ctx, root, "cat-file", "-e", sha+"^{commit}"); err == nil {
+		if _, err := git(ctx, root, maxFile, "cat-file", "-e", sha+"^{commit}"); err == nil {
 			rel, err := filepath.Rel(root, abs)
 			if err != nil {
 				return nil, err
 			}
-			return fromCheckout(ctx, root, sha, filepath.ToSlash(rel))
+			return fromCheckout(ctx, root, sha, filepath.ToSlash(rel), max)
 		}
 	} else {
 		root = b.workspace
@@ -169,7 +174,7 @@ func (b *Base) checkout(ctx context.Context, path string) (string, error) {
 	if real, err := filepath.EvalSymlinks(dir); err != nil || real != dir {
 		dir = b.workspace // a link of the head's leads nowhere
 	}
-	out, err := git(ctx, dir, "rev-parse", "--show-toplevel")
+	out, err := git(ctx, dir, maxFile, "rev-parse", "--show-toplevel")
 	if err != nil {
 		return "", err
 	}
@@ -180,8 +185,8 @@ func (b *Base) checkout(ctx context.Context, path string) (string, error) {
 	return top, nil
 }
 
-func fromCheckout(ctx context.Context, root, sha, rel string) ([]byte, error) {
-	listed, err := git(ctx, root, "ls-tree", "-z", "--full-tree", sha, "--", rel)
+func fromCheckout(ctx context.Context, root, sha, rel string, max int64) ([]byte, error) {
+	listed, err := git(ctx, root, maxFile, "ls-tree", "-z", "--full-tree", sha, "--", rel)
 	if err != nil {
 		return nil, err
 	}
@@ -192,13 +197,20 @@ func fromCheckout(ctx context.Context, root, sha, rel string) ([]byte, error) {
 	if !bytes.HasPrefix(listed, []byte("100")) {
 		return nil, fmt.Errorf("%s is no file there", rel)
 	}
-	return git(ctx, root, "cat-file", "blob", sha+":"+rel)
+	size, err := git(ctx, root, maxFile, "cat-file", "-s", sha+":"+rel)
+	if err != nil {
+		return nil, err
+	}
+	if n, err := strconv.ParseInt(strings.TrimSpace(string(size)), 10, 64); err != nil || n > max {
+		return nil, fmt.Errorf("%s has more than %d bytes there", rel, max)
+	}
+	return git(ctx, root, max, "cat-file", "blob", sha+":"+rel)
 }
 
-// git runs a command that reads. Nothing that lies in the checkout can make it
+// git runs a command that reads, and takes an answer of at most max bytes. Nothing that lies in the checkout can make it
 // run a program or fetch anything: no replaced objects, no repositories that
 // are part of the checkout's files.
-func git(ctx context.Context, dir string, args ...string) ([]byte, error) {
+func git(ctx context.Context, dir string, max int64, args ...string) ([]byte, error) {
 	cmd := exec.CommandContext(ctx, "git", append([]string{
 		"--no-replace-objects", "--literal-pathspecs",
 		"-c", "safe.directory=*", "-c", "safe.bareRepository=explicit", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null",
@@ -209,8 +221,8 @@ func git(ctx context.Context, dir string, args ...string) ([]byte, error) {
 		"GIT_NO_LAZY_FETCH=1", "GIT_TERMINAL_PROMPT=0", "GIT_OPTIONAL_LOCKS=0", "GIT_CONFIG_NOSYSTEM=1",
 	}
 	out, err := cmd.Output()
-	if len(out) > maxFile {
-		return nil, fmt.Errorf("git %s: more than %d bytes", args[0], maxFile)
+	if int64(len(out)) > max {
+		return nil, fmt.Errorf("git %s: more than %d bytes", args[0], max)
 	}
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {

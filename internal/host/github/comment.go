@@ -41,8 +41,9 @@ type Comment struct {
 	// Order is how new the run is.
 	Order Order
 	When  When
-	// Affected says that something is.
-	Affected bool
+	// Affected says that something is; Unjudged that not all was judged, so that
+	// what an earlier comment told of may be affected still.
+	Affected, Unjudged bool
 	// Body renders the text in at most limit characters. resolved says that it takes
 	// the place of one that told of something affected, and nothing is any more.
 	Body func(limit int, resolved bool) []byte
@@ -210,7 +211,11 @@ func (p *poster) find(ctx context.Context) (*sighting, failure) {
 	if err != nil {
 		return nil, fail(err)
 	}
-	return p.ours(c), failure{kind: answered}
+	if s := p.ours(c); s != nil {
+		return s, failure{kind: answered}
+	}
+	// It is not as we wrote it, and ours all the same: another would be no better.
+	return &sighting{id: p.mine, url: address(c.GetHTMLURL()), mark: mark{key: p.keys[0], order: p.comment.Order}}, failure{kind: answered}
 }
 
 // ours reads a comment if it is of one of our keys and by whom our token belongs to.
@@ -226,21 +231,25 @@ func (p *poster) ours(c *gh.IssueComment) *sighting {
 }
 
 func (p *poster) begin(ctx context.Context) failure {
-	body := p.text(p.keys[len(p.keys)-1], false)
+	body := p.text(p.keys[len(p.keys)-1], p.comment.Affected, false)
 	ctx, cancel := p.api.once(ctx)
 	defer cancel()
 	c, _, err := p.api.client.Issues.CreateComment(ctx, p.owner, p.repo, p.pull, &gh.IssueComment{Body: &body})
 	p.did, p.settled = "posted", false
 	if err == nil {
 		p.mine = c.GetID()
+		if login := c.GetUser().GetLogin(); login != "" {
+			p.login = login // which was assumed, where it could not be asked for
+		}
 	}
 	return fail(err)
 }
 
 func (p *poster) update(ctx context.Context, found *sighting) failure {
-	body, did := p.text(found.mark.key, found.mark.affected && !p.comment.Affected), "updated"
+	affected := p.comment.Affected || p.comment.Unjudged && found.mark.affected
+	body, did := p.text(found.mark.key, affected, found.mark.affected && !affected), "updated"
 	if p.comment.When == OnChange && found.mark.state == p.comment.State {
-		body, did = p.head(found.mark.key)+found.rest, "kept"
+		body, did = p.head(found.mark.key, affected)+found.rest, "kept"
 	}
 	ctx, cancel := p.api.once(ctx)
 	defer cancel()
@@ -264,12 +273,12 @@ func (p *poster) drop(ctx context.Context) failure {
 	return failure{kind: answered}
 }
 
-func (p *poster) head(key string) string {
-	return mark{key, p.comment.Order, p.comment.State, p.comment.Affected}.String()
+func (p *poster) head(key string, affected bool) string {
+	return mark{key, p.comment.Order, p.comment.State, affected}.String()
 }
 
-func (p *poster) text(key string, resolved bool) string {
-	head := p.head(key)
+func (p *poster) text(key string, affected, resolved bool) string {
+	head := p.head(key, affected)
 	left := p.limit - len(head)
 	text := strings.ToValidUTF8(string(p.comment.Body(left, resolved)), "\ufffd")
 	if characters(text) > left {

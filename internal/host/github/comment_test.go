@@ -306,6 +306,47 @@ func TestResolved(t *testing.T) {
 	}
 }
 
+// A run without a judgement resolves nothing, and lets nothing be forgotten.
+func TestResolvedAfterAFailure(t *testing.T) {
+	s, a := server(t)
+	for i, c := range []struct{ affected, unjudged, resolved bool }{
+		{false, true, false}, {false, false, false}, {true, false, false}, {false, true, false}, {false, true, false}, {false, false, true}, {false, true, false}, {false, false, false},
+	} {
+		one := said(int64(i+1), "")
+		one.Affected, one.Unjudged = c.affected, c.unjudged
+		one.Body = func(_ int, resolved bool) []byte { return fmt.Appendf(nil, "run %d, resolved %t", i+1, resolved) }
+		post(t, a, one)
+		shows(t, s, fmt.Sprintf("run %d, resolved %t", i+1, c.resolved))
+	}
+}
+
+// Where nobody says whose token it is, the first answer does: one comment, and
+// the one that was there before.
+func TestAuthorIsNotKnownBefore(t *testing.T) {
+	s, a := server(t)
+	a.graphql, s.Viewer = "", "our-app[bot]"
+	if got := post(t, a, said(1, "one")); got.Did != "posted" || got.URL == "" {
+		t.Errorf("%+v", got)
+	}
+	shows(t, s, "one")
+	post(t, a, said(2, "two"))
+	shows(t, s, "two")
+}
+
+// A comment of ours that the API shows otherwise than we wrote it is not posted
+// again.
+func TestCommentIsNotRecognised(t *testing.T) {
+	s, a := server(t)
+	for range maxRounds {
+		s.Fail("LIST", githubtest.Fault{Status: 200, Body: "[]"})
+		s.Fail("GET", githubtest.Fault{Status: 200, Body: `{"id":1001,"body":"changed","html_url":"https://github.example/c","user":{"login":"ghost"}}`})
+	}
+	if got := post(t, a, said(1, "one")); got != (Posted{"https://github.example/c", "posted"}) {
+		t.Errorf("%+v", got)
+	}
+	shows(t, s, "one")
+}
+
 func TestNoAPI(t *testing.T) {
 	for _, c := range []struct{ url, token string }{{"", "t"}, {"not a url", "t"}, {"ftp://x", "t"}, {"https://api.example", ""}} {
 		if _, err := NewAPI(env(map[string]string{"GITHUB_API_URL": c.url}), c.token); err == nil || fault.HintOf(err) == "" {

@@ -66,7 +66,8 @@ const known = new Set([0, 1, 2, 3, 4, 5, 6, 7, 8, 124, 130, 143]);
 
 // settle gives the step's exit code, and sees that the outputs agree with it. A
 // Go program that panics ends with 2 as well: 2 is a failed gate only where
-// this run's result says so, and 0 a run only where it has a verdict.
+// this run's result says so (of several images the verdict may be a milder one's,
+// the code not), and 0 a run only where it has a verdict.
 function settle(env, ended) {
   const got = outputs(env) || {};
   let { code } = ended;
@@ -97,7 +98,7 @@ function settle(env, ended) {
 function failedGate(got) {
   try {
     const result = JSON.parse(fs.readFileSync(got.result, 'utf8'));
-    return result.verdict === 'fail' && result.run_id === got['run-id'] && Boolean(got['run-id']);
+    return result.exit_code === codes.gate && result.run_id === got['run-id'] && Boolean(got['run-id']);
   } catch {
     return false;
   }

@@ -59,7 +59,7 @@ const outputs = (s) => runner.outputs(s.env);
 
 // gate is a run whose gate failed, as its result says.
 const gate = (id, result) => `fs.writeFileSync('result.json', JSON.stringify(${JSON.stringify(result)}));
-  ${writes({ verdict: 'fail', 'exit-code': '2', 'run-id': id })}
+  ${writes({ verdict: result.verdict, 'exit-code': '2', 'run-id': id })}
   fs.appendFileSync(env.GITHUB_OUTPUT, 'result<<x\\n' + process.cwd() + '/result.json\\nx\\n'); process.exit(2);`;
 
 test('exit codes keep their meaning', async (t) => {
@@ -67,12 +67,14 @@ test('exit codes keep their meaning', async (t) => {
     'a pass': [writes({ verdict: 'pass', 'exit-code': '0' }), 0, 'pass'],
     'a warning only': [writes({ verdict: 'fail', 'exit-code': '0' }), 0, 'fail'],
     'bad input': [`${writes({ verdict: 'error', 'exit-code': '3' })} process.exit(3)`, 3, 'error'],
-    'a failed gate': [gate('r1', { verdict: 'fail', run_id: 'r1' }), 2, 'fail'],
+    'a failed gate': [gate('r1', { verdict: 'fail', exit_code: 2, run_id: 'r1' }), 2, 'fail'],
+    'a failed gate of one image among several': [gate('r1', { verdict: 'inconclusive', exit_code: 2, run_id: 'r1' }), 2, 'inconclusive'],
+    'a failed gate that only warns': [gate('r1', { verdict: 'fail', exit_code: 0, run_id: 'r1' }), 1, 'error'],
     'a panic': ['process.exit(2)', 1, 'error'],
     'a panic after the outputs': [`${writes({ verdict: 'pass', 'exit-code': '0' })} process.exit(2)`, 1, 'error'],
-    "another run's result": [gate('r1', { verdict: 'fail', run_id: 'r0' }), 1, 'error'],
-    'a result that passes': [gate('r1', { verdict: 'pass', run_id: 'r1' }), 1, 'error'],
-    'a result without a run': [gate('', { verdict: 'fail', run_id: '' }), 1, 'error'],
+    "another run's result": [gate('r1', { verdict: 'fail', exit_code: 2, run_id: 'r0' }), 1, 'error'],
+    'a result that passes': [gate('r1', { verdict: 'pass', exit_code: 0, run_id: 'r1' }), 1, 'error'],
+    'a result without a run': [gate('', { verdict: 'fail', exit_code: 2, run_id: '' }), 1, 'error'],
     'no verdict': ['', 1, 'error'],
     'killed': ["process.kill(process.pid, 'SIGKILL'); setInterval(() => {}, 1000)", 1, 'error'],
     'a program that is not vexxy': ['process.exit(127)', 1, 'error'],
