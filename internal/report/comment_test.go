@@ -126,6 +126,45 @@ func TestCommentResolved(t *testing.T) {
 	}
 }
 
+// A pass claims no more than was found: what is under investigation is listed,
+// is not called unused, and nothing is resolved while anything is.
+func TestCommentPassesWithSomethingOpen(t *testing.T) {
+	img := sized(6)
+	for i := range img.Judgement.Assessments {
+		a := &img.Judgement.Assessments[i]
+		a.Status, a.Reason = judge.NotAffected, judge.ReasonNotObserved
+		if i < 2 {
+			a.Status, a.Reason = judge.UnderInvestigation, judge.ReasonNoFiles
+			a.Text = "The package owns no file. What would settle it: a look at its source."
+		}
+		if i == 5 {
+			a.Status, a.Reason = judge.Fixed, judge.ReasonFixed
+		}
+	}
+	img.Judgement.Summary = judge.Summary{Total: 6, NotAffected: 3, Fixed: 1, UnderInvestigation: 2, Findings: 6}
+	img.Decision = gate.Decide(gate.Policy{Max: gate.Unlimited}, img.Judgement, nil)
+	for _, resolved := range []bool{false, true} {
+		o := options(0)
+		o.Resolved = resolved
+		text := string(report.Comment(img, o))
+		for _, want := range []string{
+			"pass — nothing was found to be affected, 2 under investigation", "Of 6 vulnerabilities: 3 not affected, 1 fixed, 2 under investigation.",
+			"### Under investigation", "| 2 | 2 | the package owns no catalogued file that could be seen in use | a look at its source", "CVE-2026-00000", "CVE-2026-00001",
+			"### Not affected: present, never used",
+		} {
+			if !strings.Contains(text, want) {
+				t.Errorf("the comment lacks %q:\n%.2500s", want, text)
+			}
+		}
+		for _, untrue := range []string{"None of 6", "resolved", "nothing is affected"} {
+			if strings.Contains(text, untrue) {
+				t.Errorf("the comment says %q", untrue)
+			}
+		}
+		tame(t, "something open", []byte(text), artifact.URL)
+	}
+}
+
 // TestCommentIsTame renders every hostile string in every place as GitHub does.
 func TestCommentIsTame(t *testing.T) {
 	for name, text := range foreigntest.Corpus() {
