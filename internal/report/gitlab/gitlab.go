@@ -41,7 +41,8 @@ const maxVulnerabilities = 10_000
 // ContainerScanning gives the report of a container scan
 // (https://gitlab.com/gitlab-org/security-products/security-report-schemas,
 // container-scanning-report-format): what is affected alone, as GitLab has no
-// status for the rest.
+// status for the rest. The scan's status, success or failure in the format, is
+// failure where the evidence is insufficient.
 func ContainerScanning(img report.Image) ([]byte, error) {
 	r := img.Record
 	us := component{"vexxy", "vexxy", foreign.Text(version(r.Run.Version)).Line(60), vendor{"vexxy"}, "https://github.com/vexxy/action"}
@@ -57,11 +58,13 @@ func ContainerScanning(img report.Image) ([]byte, error) {
 	if r.Inventory.Distro != "" {
 		where.OperatingSystem = text(r.Inventory.Distro, 200)
 	}
-	left := 0
+	left, open := 0, 0
 	seen := map[string]int{}
 	for i := range img.Judgement.Assessments {
 		a := &img.Judgement.Assessments[i]
 		switch {
+		case a.Status == judge.UnderInvestigation:
+			open++
 		case a.Status != judge.Affected:
 		case len(doc.Vulnerabilities) == maxVulnerabilities:
 			left++
@@ -75,7 +78,9 @@ func ContainerScanning(img report.Image) ([]byte, error) {
 		doc.Scan.Messages = append(doc.Scan.Messages, remark{"warn", fmt.Sprintf("%d further affected findings are left out; all are in result.json.", left)})
 	}
 	if !img.Judgement.Sufficient {
-		doc.Scan.Messages = append(doc.Scan.Messages, remark{"warn", "The evidence is insufficient: more may be affected. See summary.md."})
+		doc.Scan.Status = "failure"
+		doc.Scan.Messages = append(doc.Scan.Messages, remark{"warn", fmt.Sprintf(
+			"The evidence is insufficient: more may be affected. %d further findings are under investigation; see summary.md.", open)})
 	}
 	data, err := json.MarshalIndent(doc, "", "  ")
 	if err != nil {

@@ -76,6 +76,7 @@ func scan(t testing.TB, img report.Image) []byte {
 
 type read struct {
 	Scan struct {
+		Status   string
 		Messages []struct{ Value string }
 	}
 	Vulnerabilities []struct {
@@ -159,11 +160,15 @@ func TestScan(t *testing.T) {
 	if len(v.Identifiers) != 2 || v.Identifiers[0].URL != "https://nvd.nist.gov/vuln/detail/CVE-2026-0001" || v.Identifiers[1].Value != "GHSA-xxxx-yyyy-zzzz" {
 		t.Errorf("%+v", v.Identifiers)
 	}
-	if len(r.Scan.Messages) != 0 {
-		t.Errorf("%+v", r.Scan.Messages)
+	if len(r.Scan.Messages) != 0 || r.Scan.Status != "success" {
+		t.Errorf("%+v", r.Scan)
 	}
-	if m := back(t, scan(t, reporttest.Inconclusive())).Scan.Messages; len(m) != 1 || !strings.Contains(m[0].Value, "insufficient") {
-		t.Errorf("%+v", m)
+	data := scan(t, reporttest.Inconclusive())
+	if err := valid(t, schema(t), data); err != nil {
+		t.Error(err)
+	}
+	if got := back(t, data).Scan; got.Status != "failure" || len(got.Messages) != 1 || !strings.Contains(got.Messages[0].Value, "insufficient") || !strings.Contains(got.Messages[0].Value, " under investigation") {
+		t.Errorf("%+v", got)
 	}
 }
 

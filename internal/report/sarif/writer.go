@@ -155,7 +155,7 @@ func (w *writer) run(notes []notification) run {
 		}},
 		Automation: automation{w.category()},
 		Invocations: []invocation{{
-			Successful: true, ExitCode: &code, Start: instant(r.Run.StartedAt), End: instant(r.Run.FinishedAt), Notifications: notes,
+			Successful: w.img.Judgement.Sufficient, ExitCode: &code, Start: instant(r.Run.StartedAt), End: instant(r.Run.FinishedAt), Notifications: notes,
 		}},
 		Results: here,
 		Properties: runProperties{
@@ -187,7 +187,7 @@ func notifications(img report.Image, results, left int) []notification {
 				failed = append(failed, plain(c.ID, 20)+" ("+plain(c.Measured, 200)+")")
 			}
 		}
-		notes = append(notes, notification{"warning", message{Text: "The evidence is insufficient, so that nothing is called not affected: " + strings.Join(failed, ", ") + "."}})
+		notes = append(notes, notification{"error", message{Text: "The evidence is insufficient, so that nothing is called not affected: " + strings.Join(failed, ", ") + "."}})
 	}
 	return notes
 }
