@@ -68,7 +68,6 @@ func briefComment(img Image, o CommentOptions) string {
 	p.change(img.Change)
 	p.evidenceLine(img)
 	p.f("The tables are too long for a comment; all is in the artifacts of this run.\n\n")
-	p.links(o.Links)
 	return p.String()
 }
 
@@ -81,7 +80,6 @@ func (p *page) ending(img Image, o CommentOptions, e extent) {
 		p.f("</details>\n\n")
 	}
 	p.repeat(img)
-	p.links(o.Links)
 	r := img.Record
 	p.f("<sub>vexxy %s, run %s, record %s</sub>\n", foreign.Text(r.Run.Version).Markdown(60), foreign.Text(r.Run.ID).Markdown(110), foreign.Text(r.Digest).Markdown(90))
 }

@@ -33,15 +33,11 @@ const (
 type Options struct {
 	// Dockerfile is the file within the repository to which all results are
 	// anchored, with forward slashes; "Dockerfile" when it is empty, absolute
-	// or leads out. Line is the line in it, from 1; 0 is 1.
+	// or leads out.
 	Dockerfile string
-	Line       int
 	// Open takes in what is under investigation, as notes, also where the
 	// evidence is sufficient.
 	Open bool
-	// Category tells apart analyses that stand beside each other in one
-	// repository; empty is one for each repository and platform of images.
-	Category string
 }
 
 // Document is a SARIF file.

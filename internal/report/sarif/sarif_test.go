@@ -20,7 +20,7 @@ func TestGolden(t *testing.T) {
 	for _, n := range reporttest.Sizes {
 		img := reporttest.Sized(n)
 		for kind, d := range map[string]sarif.Document{
-			"affected": must(t)(sarif.Affected(img, sarif.Options{Dockerfile: "deploy/Dockerfile", Line: 7})),
+			"affected": must(t)(sarif.Affected(img, sarif.Options{Dockerfile: "deploy/Dockerfile"})),
 			"all":      must(t)(sarif.Complete(img, sarif.Options{})),
 		} {
 			if err := valid(t, s, d.Data); err != nil {
@@ -260,7 +260,7 @@ func TestForeignText(t *testing.T) {
 	markdown := regexp.MustCompile(`[<>\[\]!]|://|@`)
 	for name, text := range foreigntest.Corpus() {
 		img := reporttest.Hostile(text)
-		o := sarif.Options{Dockerfile: text[:min(len(text), 3000)], Category: text, Open: true}
+		o := sarif.Options{Dockerfile: text[:min(len(text), 3000)], Open: true}
 		for kind, d := range map[string]sarif.Document{"affected": must(t)(sarif.Affected(img, o)), "all": must(t)(sarif.Complete(img, o))} {
 			if err := valid(t, s, d.Data); err != nil {
 				t.Errorf("%s of %s: %v", kind, name, err)

@@ -44,7 +44,7 @@ func (w *writer) add(a *judge.Assessment) {
 	r := result{
 		RuleID: id, RuleIndex: index, Level: bandOf(a.Severity).level, Message: message{Text: about(a)},
 		Locations: []location{{
-			Physical: physical{artifact{w.file()}, region{max(1, w.o.Line)}},
+			Physical: physical{artifact{w.file()}, region{1}},
 			Logical:  []logical{{foreign.Text(a.PURL).Line(500), "module"}},
 		}},
 		Fingerprints: w.fingerprints(a),
@@ -128,19 +128,15 @@ func (w *writer) file() string {
 
 var plainID = regexp.MustCompile(`[^A-Za-z0-9._/-]+`)
 
-// category names the analysis; code scanning takes what stands before the last
-// slash.
+// category names the analysis, one for each repository and platform of images;
+// code scanning takes what stands before the last slash.
 func (w *writer) category() string {
-	name := w.o.Category
+	s := w.img.Record.Subject
+	name := s.Repository
 	if name == "" {
-		s := w.img.Record.Subject
-		name = s.Repository
-		if name == "" {
-			name = s.Requested
-		}
-		name = "vexxy/" + name + "/" + s.Platform.String()
+		name = s.Requested
 	}
-	name = strings.Trim(plainID.ReplaceAllString(name, "-"), "/")
+	name = strings.Trim(plainID.ReplaceAllString("vexxy/"+name+"/"+s.Platform.String(), "-"), "/")
 	return name[:min(len(name), 400)] + "/"
 }
 
