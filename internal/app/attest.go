@@ -85,6 +85,9 @@ func (a *attester) Attest(ctx context.Context, docs run.Documents, dir string) (
 	}
 	if !image.Judgement.Sufficient && (a.never || !a.cfg.Inconclusive) {
 		out.Skipped = "the evidence is insufficient, and attest-inconclusive is off"
+		if a.never {
+			out.Skipped = "the evidence is insufficient, and with on-inconclusive: warn it is never attested"
+		}
 		return out, nil
 	}
 	all, err := attest.Statements(image.Record, image.Judgement, string(image.Decision.Verdict), a.documents(docs))

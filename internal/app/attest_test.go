@@ -233,9 +233,9 @@ func TestWhatIsNotAttested(t *testing.T) {
 		skipped   string
 		err       error
 	}{
-		"inconclusive":           {ill, []string{"--attest", "key", "--attest-key", path}, 0, false, "insufficient", nil},
+		"inconclusive":           {ill, []string{"--attest", "key", "--attest-key", path}, 0, false, "insufficient, and attest-inconclusive is off", nil},
 		"inconclusive and asked": {ill, []string{"--attest", "key", "--attest-key", path, "--attest-inconclusive", "--attest-sbom", "none", "--attestation-format", "bundle"}, 2, true, "", nil},
-		"warned of alone":        {ill, []string{"--attest", "key", "--attest-key", path, "--on-inconclusive", "warn"}, 0, false, "insufficient", nil},
+		"warned of alone":        {ill, []string{"--attest", "key", "--attest-key", path, "--on-inconclusive", "warn"}, 0, false, "insufficient, and with on-inconclusive: warn", nil},
 		"dry run":                {nil, []string{"--attest", "dry-run"}, 0, true, "signs nothing", nil},
 		"dry run, inconclusive":  {ill, []string{"--attest", "dry-run"}, 0, false, "insufficient", nil},
 		"dry run, local":         {local, []string{"--attest", "dry-run"}, 0, false, "never pushed", nil},

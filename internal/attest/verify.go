@@ -53,7 +53,8 @@ type Verification struct {
 	Verified bool   `json:"verified"`
 	// Reasons say why it is not verified; empty when it is.
 	Reasons []string `json:"reasons"`
-	// Attestations are those whose signatures verify, sorted by type.
+	// Attestations are those whose signatures verify, sorted by type; of OpenVEX
+	// documents and SBOMs, those that Evidence names.
 	Attestations []Verified `json:"attestations"`
 	// Others are those that do not count.
 	Others []Other `json:"others"`
@@ -94,8 +95,8 @@ type Verified struct {
 	predicate []byte
 }
 
-// Other is an attestation that does not count: unreadable, of another image, or
-// not by whom the policy trusts. All but the reason is what it says of itself.
+// Other is an attestation that does not count: unreadable, of another image,
+// not by whom the policy trusts, or of an older run. All but the reason is what it says of itself.
 type Other struct {
 	Reference     string `json:"reference"`
 	Layout        Layout `json:"layout"`
@@ -180,6 +181,7 @@ func (v *Verification) judge(p Policy) {
 		}
 		return
 	}
+	v.setAside()
 	e := v.Evidence
 	_, digest, _ := strings.Cut(v.Image, "@")
 	if e.Image.ManifestDigest != digest {
@@ -197,10 +199,33 @@ func (v *Verification) judge(p Policy) {
 		no("the workload was watched in the future, at %s", e.Window.End.UTC().Format(time.RFC3339))
 	}
 	for _, d := range e.Documents {
-		if !slices.ContainsFunc(v.Attestations, func(a Verified) bool {
-			return a.PredicateType == d.PredicateType && sum(a.predicate) == d.PredicateSHA256
-		}) {
+		if !slices.ContainsFunc(v.Attestations, d.is) {
 			no("%s, on which the evidence was given, is not attested: %s", cut(d.Name), cut(d.PredicateType))
 		}
 	}
+}
+
+// setAside moves the documents that the newest evidence does not name to what
+// does not count: a registry that deletes nothing keeps those of older runs
+// beside the new ones, with signatures that are as good.
+func (v *Verification) setAside() {
+	v.Attestations = slices.DeleteFunc(v.Attestations, func(a Verified) bool {
+		switch a.PredicateType {
+		case TypeOpenVEX, TypeCycloneDX, TypeSPDX:
+		default:
+			return false
+		}
+		if slices.ContainsFunc(v.Evidence.Documents, func(d EvidenceDocument) bool { return d.is(a) }) {
+			return false
+		}
+		for i, ref := range a.References {
+			v.Others = append(v.Others, Other{ref, a.Layouts[i], a.PredicateType, "the newest evidence does not name it: it is of an older run, or not of a run"})
+		}
+		return true
+	})
+}
+
+// is reports whether a statement holds the document.
+func (d EvidenceDocument) is(a Verified) bool {
+	return a.PredicateType == d.PredicateType && sum(a.predicate) == d.PredicateSHA256
 }

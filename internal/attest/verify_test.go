@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -143,6 +144,79 @@ func TestNotVerified(t *testing.T) {
 	}
 	if v := verified(t, b, s, func(p *Policy) { p.Inconclusive = true }); !v.Verified {
 		t.Errorf("inconclusive, and allowed: %+v", v.Reasons)
+	}
+}
+
+// A registry that deletes nothing keeps an older run's documents, with good
+// signatures, beside the newest ones: they do not count, whichever was attached
+// last.
+func TestOlderDocumentsDoNotCount(t *testing.T) {
+	for name, order := range map[string][]int{"newest last": {0, 1}, "newest first": {1, 0}} {
+		t.Run(name, func(t *testing.T) {
+			b := newBed(t, true, func(h http.Handler) http.Handler {
+				return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+					if req.Method == http.MethodDelete {
+						w.WriteHeader(http.StatusMethodNotAllowed)
+						return
+					}
+					h.ServeHTTP(w, req)
+				})
+			})
+			s := signer(t, newKey(t))
+			var runs [2][]Statement
+			var ends [2]time.Time
+			for i := range runs {
+				rec, j := recorded(t, b.subject.Repository, b.subject.ManifestDigest)
+				rec.Run.ID = fmt.Sprint("run ", i)
+				rec.Evidence.Window.End = rec.Evidence.Window.End.Add(time.Duration(i) * time.Minute)
+				ends[i] = rec.Evidence.Window.End
+				docs := []Document{
+					{"openvex", "vex.openvex.json", TypeOpenVEX, fmt.Appendf(nil, `{"@context":"https://openvex.dev/ns/v0.2.0","author":"vexxy","version":%d,"statements":[]}`, i+1)},
+					{"sbom", "sbom.runtime.cdx.json", TypeCycloneDX, fmt.Appendf(nil, `{"bomFormat":"CycloneDX","specVersion":"1.6","version":%d}`, i+1)},
+				}
+				var err error
+				if runs[i], err = Statements(rec, j, "pass", docs); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for _, i := range order {
+				out, err := quick(s, LayoutBundle).Publish(t.Context(), b.subject, runs[i])
+				if err != nil {
+					t.Fatal(err)
+				}
+				if last := i == order[1]; last != (len(out.Notes) == 3) {
+					t.Fatalf("notes are %v", out.Notes)
+				}
+			}
+			v := verified(t, b, s, func(p *Policy) { p.Now = ends[1].Add(time.Hour) })
+			if !v.Verified || v.Evidence.Run.ID != "run 1" {
+				t.Fatalf("%v, evidence of %+v", v.Reasons, v.Evidence)
+			}
+			var counted []string
+			for _, a := range v.Attestations {
+				if a.PredicateType != TypeEvidence {
+					counted = append(counted, a.PayloadSHA256)
+				}
+			}
+			if want := []string{sum(runs[1][2].Payload), sum(runs[1][1].Payload)}; !slices.Equal(counted, want) {
+				t.Errorf("%v count, not %v", counted, want)
+			}
+			types := map[string]int{}
+			for _, o := range v.Others {
+				types[o.PredicateType]++
+				if o.Layout != LayoutBundle || !strings.HasPrefix(o.Reference, b.subject.Repository+"@sha256:") || !strings.Contains(o.Why, "older run") {
+					t.Errorf("set aside is %+v", o)
+				}
+			}
+			if len(v.Others) != 2 || types[TypeOpenVEX] != 1 || types[TypeCycloneDX] != 1 {
+				t.Errorf("set aside are %+v", v.Others)
+			}
+			data, err := v.JSON()
+			if err != nil {
+				t.Fatal(err)
+			}
+			follows(t, VerificationSchema(), data, "verified")
+		})
 	}
 }
 

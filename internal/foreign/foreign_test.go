@@ -24,8 +24,6 @@ var sinks = map[string]struct {
 	"code":     {foreign.Text.Code, regexp.MustCompile("^[^`]|[^`]$|.`.|\\||<!")},
 	"message":  {foreign.Text.Message, regexp.MustCompile("[][{}<>`]|://|(?i:www\\.)|(^|[^0-9A-Za-z_])@[0-9A-Za-z]|#[0-9]|(?i:gh)-[0-9]")},
 	"html":     {foreign.Text.HTML, regexp.MustCompile("[<>\"'`]|&[^#]")},
-	"data":     {foreign.Text.WorkflowData, regexp.MustCompile(`^ *::|%[^2]|%2[^5]`)},
-	"property": {foreign.Text.WorkflowProperty, regexp.MustCompile(`[:,]|%[^23]|%2[^5C]|%3[^A]`)},
 }
 
 func TestCorpusThroughEverySink(t *testing.T) {

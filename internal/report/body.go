@@ -1,6 +1,7 @@
 package report
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/vexxy/action/internal/baseline"
@@ -28,12 +29,16 @@ func comment(img Image, o CommentOptions, e extent) string {
 	return p.String()
 }
 
-// resolvedComment says that nothing is affected, or not any more.
+// resolvedComment says that nothing is affected, or not any more. Something
+// that is under investigation may be, so that nothing is called resolved then.
 func resolvedComment(img Image, o CommentOptions, e extent) string {
 	var p page
 	s := img.Judgement.Summary
 	what := "nothing is affected"
-	if o.Resolved {
+	switch {
+	case s.UnderInvestigation > 0:
+		what = fmt.Sprintf("nothing was found to be affected, %d under investigation", s.UnderInvestigation)
+	case o.Resolved:
 		what = "resolved, nothing is affected any more"
 	}
 	p.f("## %s vexxy: pass — %s\n\n", marks[gate.VerdictPass], what)
@@ -41,14 +46,15 @@ func resolvedComment(img Image, o CommentOptions, e extent) string {
 	if s.Total == 0 {
 		p.f("No vulnerability is known in its packages.\n\n")
 	} else {
-		p.f("None of %s is in a package of which a file was used: %d not affected, %d fixed, %d under investigation. Confidence: **%s**.\n\n",
+		p.f("Of %s: %d not affected, %d fixed, %d under investigation. Confidence: **%s**.\n\n",
 			count(s.Total, "vulnerability", "vulnerabilities"), s.NotAffected, s.Fixed, s.UnderInvestigation, foreign.Text(img.Judgement.Confidence).Markdown(20))
 	}
 	p.change(img.Change)
 	p.gone(img, e)
 	p.changedFold(img.Change, baseline.Changed, noun{"finding with another status", "findings with another status"}, e.rest)
+	p.open(img.Judgement, e.rest)
 	if s.NotAffected > 0 {
-		p.f("%s\n\n", claim(img))
+		p.f("### Not affected: present, never used\n\n%s\n\n", claim(img))
 	}
 	p.ending(img, o, e)
 	return p.String()
@@ -62,7 +68,6 @@ func briefComment(img Image, o CommentOptions) string {
 	p.change(img.Change)
 	p.evidenceLine(img)
 	p.f("The tables are too long for a comment; all is in the artifacts of this run.\n\n")
-	p.links(o.Links)
 	return p.String()
 }
 
@@ -75,7 +80,6 @@ func (p *page) ending(img Image, o CommentOptions, e extent) {
 		p.f("</details>\n\n")
 	}
 	p.repeat(img)
-	p.links(o.Links)
 	r := img.Record
 	p.f("<sub>vexxy %s, run %s, record %s</sub>\n", foreign.Text(r.Run.Version).Markdown(60), foreign.Text(r.Run.ID).Markdown(110), foreign.Text(r.Digest).Markdown(90))
 }

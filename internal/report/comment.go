@@ -9,11 +9,9 @@ import (
 	"github.com/vexxy/action/internal/gate"
 )
 
-// The longest comments that the hosts take, in characters.
-const (
-	GitHubComment = 65_536    // https://github.com/orgs/community/discussions/27190
-	GitLabComment = 1_000_000 // https://docs.gitlab.com/administration/instance_limits/
-)
+// GitHubComment is the longest comment that GitHub takes, in characters
+// (https://github.com/orgs/community/discussions/27190). Others take more.
+const GitHubComment = 65_536
 
 // CommentOptions are what a host knows of a comment.
 type CommentOptions struct {
@@ -23,8 +21,6 @@ type CommentOptions struct {
 	// Resolved says that the comment takes the place of one that told of
 	// something affected.
 	Resolved bool
-	// Links lead to the artifacts; at most 20 are shown.
-	Links []Link
 }
 
 // commentFloor is the least length of a comment, whatever the limit.
@@ -34,7 +30,7 @@ const commentFloor = 600
 // of rows to unfold.
 type extent struct {
 	shown, folded, rest int
-	// brief leaves out all but the verdict, the counts and the links.
+	// brief leaves out all but the verdict and the counts.
 	brief bool
 }
 
@@ -84,7 +80,6 @@ func FailureComment(f Failure, o CommentOptions) []byte {
 			p.f("\n**What to do:** %s\n", foreign.Text(f.Hint).Markdown(1000))
 		}
 		p.f("\n")
-		p.links(o.Links)
 		return p.String()
 	})
 }

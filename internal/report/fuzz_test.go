@@ -18,7 +18,7 @@ func FuzzComment(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string, limit uint16) {
 		img := hostile(text)
 		img.Command = "vexxy run " + text
-		o := report.CommentOptions{Limit: int(limit), Links: []report.Link{{Text: text, URL: "https://h/" + text}}}
+		o := report.CommentOptions{Limit: int(limit)}
 		got := report.Comment(img, o)
 		if characters(got) > max(int(limit), 600) && limit > 0 || !utf8.Valid(got) {
 			t.Fatalf("%d characters at %d", characters(got), limit)
@@ -32,7 +32,7 @@ func FuzzComment(f *testing.F) {
 			}
 		}
 		plain := codeSpan.ReplaceAllString(string(got), "")
-		if strings.Contains(plain, "![") || strings.Contains(plain, "<script") || strings.Contains(strings.ReplaceAll(plain, "](<https://h/", ""), "](") {
+		if strings.Contains(plain, "![") || strings.Contains(plain, "<script") || strings.Contains(plain, "](") {
 			t.Fatalf("%q holds foreign markup", plain)
 		}
 	})

@@ -1,5 +1,5 @@
 // Package report tells people and programs what was decided: result.json,
-// summary.md, the comment on a change, annotations and the table at the end of
+// summary.md, the comment on a change and the table at the end of
 // a run. All of it is a pure function of the record, the judgement and the
 // decision, but for the one part of result.json that says so. Foreign text
 // reaches it only through the encoders of internal/foreign.

@@ -2,6 +2,9 @@ package run
 
 import (
 	"context"
+	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/vexxy/action/internal/fault"
 	"github.com/vexxy/action/internal/gate"
@@ -21,7 +24,8 @@ type Attester interface {
 
 // attest attests to the image. A failure does not undo the judgement, but
 // decides the result where its code is the worst: nothing passes that should
-// have been attested and was not.
+// have been attested and was not. The error is of documents that could not be
+// written anew with that decision; the failure itself is out's.
 func (p Plan) attest(ctx context.Context, docs *Documents, out *ImageOutcome) error {
 	attested, err := p.Attester.Attest(ctx, *docs, out.Dir)
 	docs.Image.Publication.Attested = &attested
@@ -34,12 +38,16 @@ func (p Plan) attest(ctx context.Context, docs *Documents, out *ImageOutcome) er
 	if d.Code = fault.Worst(d.Code, code); d.Code == code {
 		d.Verdict = gate.VerdictError
 	}
-	d.Causes = append(d.Causes, err.Error())
-	docs.Files[SummaryFile] = report.Summary(docs.Image, maxSummary)
-	if werr := docs.writeFiles(out.Dir); werr != nil {
-		return werr
+	d.Causes = append(slices.Clone(d.Causes), err.Error())
+	again, werr := reports(docs.Image)
+	if werr == nil {
+		maps.Copy(docs.Files, again)
+		werr = docs.writeFiles(out.Dir)
 	}
-	return err
+	if werr != nil {
+		return fmt.Errorf("%w; and then %w", err, werr)
+	}
+	return nil
 }
 
 // take notes how an image's run ended when it came to a judgement.

@@ -20,6 +20,8 @@ type notary struct {
 	t    *testing.T
 	err  error
 	seen int
+	// spoil names a document in whose place it leaves a folder.
+	spoil string
 }
 
 func (n *notary) Attest(_ context.Context, docs Documents, dir string) (report.Attested, error) {
@@ -31,6 +33,12 @@ func (n *notary) Attest(_ context.Context, docs Documents, dir string) (report.A
 	}
 	if w := result(n.t, dir); w.Verdict != "error" {
 		n.t.Errorf("the result says %q before all is attested", w.Verdict)
+	}
+	if n.spoil != "" {
+		path := filepath.Join(dir, n.spoil)
+		if err := errors.Join(os.Remove(path), os.Mkdir(path, 0o755)); err != nil {
+			n.t.Error(err)
+		}
 	}
 	return report.Attested{Mode: "key", Attestations: []report.Attestation{{Statement: "evidence", Reference: "r@sha256:1"}}}, n.err
 }
@@ -98,6 +106,43 @@ func TestAttestingFails(t *testing.T) {
 			if err != nil || !bytes.Contains(summary, []byte("no such luck")) {
 				t.Errorf("the summary does not tell: %v", err)
 			}
+			// So do the documents for hosts, as they are made of that decision.
+			want, err := reports(out.Images[0].Image)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for name, data := range want {
+				if got, err := os.ReadFile(filepath.Join(p.OutputDir, name)); err != nil || !bytes.Equal(got, data) {
+					t.Errorf("%s is not of the last decision: %v", name, err)
+				}
+			}
+			for _, name := range []string{CommentFile, SARIFFile, SARIFAllFile} {
+				mark := "\"verdict\": \"" + c.verdict + "\""
+				if name == CommentFile {
+					mark = "vexxy: " + c.verdict
+				}
+				if !bytes.Contains(want[name], []byte(mark)) {
+					t.Errorf("%s lacks %s", name, mark)
+				}
+			}
 		})
+	}
+}
+
+// Documents that cannot be written anew are an error of the run: the older ones
+// say of an image that is not attested that it passes.
+func TestAttestingFailsAndCannotBeTold(t *testing.T) {
+	p := plan(t, &engine{}, "one")
+	p.Policy = gate.Policy{Max: gate.Unlimited}
+	p.Attester = &notary{t: t, err: fault.New(fault.Attest, "a hint", "attesting: no such luck"), spoil: SARIFFile}
+	out, err := Run(t.Context(), p)
+	if err != nil || out.Images[0].Err == nil || out.Code != fault.Attest || out.Verdict != gate.VerdictError {
+		t.Fatalf("code %d, verdict %s, %v, image's error %v", out.Code, out.Verdict, err, out.Images[0].Err)
+	}
+	causes := strings.Join(result(t, p.OutputDir).Causes, ";")
+	for _, want := range []string{"no such luck", "writing ", SARIFFile} {
+		if !strings.Contains(causes, want) {
+			t.Errorf("the causes %q lack %q", causes, want)
+		}
 	}
 }

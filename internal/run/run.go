@@ -4,6 +4,7 @@
 package run
 
 import (
+	"cmp"
 	"context"
 	"path/filepath"
 	"time"
@@ -127,9 +128,12 @@ func (p Plan) image(ctx context.Context, img source.Image, out *ImageOutcome) er
 	if p.Attester != nil {
 		done := p.step("attest", out.Requested)
 		err := p.attest(ctx, &docs, out)
-		done(err)
-		if context.Cause(ctx) != nil {
+		done(cmp.Or(err, out.AttestErr))
+		if err != nil {
 			return err
+		}
+		if context.Cause(ctx) != nil {
+			return out.AttestErr
 		}
 	}
 	out.take(docs)

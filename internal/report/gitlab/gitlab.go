@@ -1,9 +1,8 @@
-// Package gitlab writes a judged image as GitLab's reports: the security
-// report of a container scan and a dotenv file of outputs. Pure.
+// Package gitlab writes a judged image as GitLab's security report of a
+// container scan. Pure.
 package gitlab
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
@@ -18,16 +17,9 @@ import (
 	"github.com/vexxy/action/internal/report"
 )
 
-// The names under which a job hands its files to GitLab.
-const (
-	// ReportFile is artifacts:reports:container_scanning.
-	ReportFile = "gl-container-scanning.json"
-	// SBOMFile is artifacts:reports:cyclonedx: the SBOM of what was used, which
-	// a run writes as sbom.runtime.cdx.json. GitLab's own names have this form.
-	SBOMFile = "gl-sbom-runtime.cdx.json"
-	// DotenvFile is artifacts:reports:dotenv.
-	DotenvFile = "vexxy.env"
-)
+// ReportFile is the name under which a job hands the report to GitLab, as
+// artifacts:reports:container_scanning.
+const ReportFile = "gl-container-scanning.json"
 
 // schemaVersion is the version of the report's format. GitLab takes a minor
 // version as long as it takes its major one
@@ -41,7 +33,8 @@ const maxVulnerabilities = 10_000
 // ContainerScanning gives the report of a container scan
 // (https://gitlab.com/gitlab-org/security-products/security-report-schemas,
 // container-scanning-report-format): what is affected alone, as GitLab has no
-// status for the rest.
+// status for the rest. The scan's status, success or failure in the format, is
+// failure where the evidence is insufficient.
 func ContainerScanning(img report.Image) ([]byte, error) {
 	r := img.Record
 	us := component{"vexxy", "vexxy", foreign.Text(version(r.Run.Version)).Line(60), vendor{"vexxy"}, "https://github.com/vexxy/action"}
@@ -57,11 +50,13 @@ func ContainerScanning(img report.Image) ([]byte, error) {
 	if r.Inventory.Distro != "" {
 		where.OperatingSystem = text(r.Inventory.Distro, 200)
 	}
-	left := 0
+	left, open := 0, 0
 	seen := map[string]int{}
 	for i := range img.Judgement.Assessments {
 		a := &img.Judgement.Assessments[i]
 		switch {
+		case a.Status == judge.UnderInvestigation:
+			open++
 		case a.Status != judge.Affected:
 		case len(doc.Vulnerabilities) == maxVulnerabilities:
 			left++
@@ -75,7 +70,9 @@ func ContainerScanning(img report.Image) ([]byte, error) {
 		doc.Scan.Messages = append(doc.Scan.Messages, remark{"warn", fmt.Sprintf("%d further affected findings are left out; all are in result.json.", left)})
 	}
 	if !img.Judgement.Sufficient {
-		doc.Scan.Messages = append(doc.Scan.Messages, remark{"warn", "The evidence is insufficient: more may be affected. See summary.md."})
+		doc.Scan.Status = "failure"
+		doc.Scan.Messages = append(doc.Scan.Messages, remark{"warn", fmt.Sprintf(
+			"The evidence is insufficient: more may be affected. %d further findings are under investigation; see summary.md.", open)})
 	}
 	data, err := json.MarshalIndent(doc, "", "  ")
 	if err != nil {
@@ -202,25 +199,3 @@ func version(s string) string {
 
 // instant is a time as the report has it: UTC, to the second.
 func instant(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05") }
-
-// The limits of a dotenv report on the smallest plan
-// (https://docs.gitlab.com/administration/instance_limits/).
-const (
-	maxVariables = 20
-	maxDotenv    = 5120 // bytes
-)
-
-// Dotenv gives outputs as a dotenv report, "vexxy_" before each name. The names
-// are in lower case: VEXXY_ and an upper case name is an input of vexxy's, and
-// a later job with vexxy in it would take one for the other.
-func Dotenv(outputs []report.Output) []byte {
-	var out bytes.Buffer
-	for _, o := range outputs[:min(maxVariables, len(outputs))] {
-		line := "vexxy_" + strings.ReplaceAll(o.Name, "-", "_") + "=" + o.Value + "\n"
-		if out.Len()+len(line) > maxDotenv {
-			break
-		}
-		out.WriteString(line)
-	}
-	return out.Bytes()
-}

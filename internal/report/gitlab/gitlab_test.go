@@ -14,9 +14,7 @@ import (
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
-	"github.com/vexxy/action/internal/config"
 	"github.com/vexxy/action/internal/foreign/foreigntest"
-	"github.com/vexxy/action/internal/inventory"
 	"github.com/vexxy/action/internal/judge"
 	"github.com/vexxy/action/internal/report"
 	"github.com/vexxy/action/internal/report/gitlab"
@@ -76,6 +74,7 @@ func scan(t testing.TB, img report.Image) []byte {
 
 type read struct {
 	Scan struct {
+		Status   string
 		Messages []struct{ Value string }
 	}
 	Vulnerabilities []struct {
@@ -122,7 +121,6 @@ func TestGolden(t *testing.T) {
 		if want := img.Judgement.Summary.Affected; len(r.Vulnerabilities) != want || len(ids) != want {
 			t.Errorf("%d findings: %d vulnerabilities with %d IDs, want %d", n, len(r.Vulnerabilities), len(ids), want)
 		}
-		golden(t, fmt.Sprintf("outputs.%d.env", n), gitlab.Dotenv(report.Outputs(img)))
 	}
 }
 
@@ -159,11 +157,15 @@ func TestScan(t *testing.T) {
 	if len(v.Identifiers) != 2 || v.Identifiers[0].URL != "https://nvd.nist.gov/vuln/detail/CVE-2026-0001" || v.Identifiers[1].Value != "GHSA-xxxx-yyyy-zzzz" {
 		t.Errorf("%+v", v.Identifiers)
 	}
-	if len(r.Scan.Messages) != 0 {
-		t.Errorf("%+v", r.Scan.Messages)
+	if len(r.Scan.Messages) != 0 || r.Scan.Status != "success" {
+		t.Errorf("%+v", r.Scan)
 	}
-	if m := back(t, scan(t, reporttest.Inconclusive())).Scan.Messages; len(m) != 1 || !strings.Contains(m[0].Value, "insufficient") {
-		t.Errorf("%+v", m)
+	data := scan(t, reporttest.Inconclusive())
+	if err := valid(t, schema(t), data); err != nil {
+		t.Error(err)
+	}
+	if got := back(t, data).Scan; got.Status != "failure" || len(got.Messages) != 1 || !strings.Contains(got.Messages[0].Value, "insufficient") || !strings.Contains(got.Messages[0].Value, " under investigation") {
+		t.Errorf("%+v", got)
 	}
 }
 
@@ -219,11 +221,10 @@ func TestImageNames(t *testing.T) {
 	}
 }
 
-// TestForeignText runs the hostile strings through the report and the outputs.
+// TestForeignText runs the hostile strings through the report.
 func TestForeignText(t *testing.T) {
 	s := schema(t)
 	active := regexp.MustCompile("[][{}<>`]|://|(?i:www\\.)|(^|[^0-9A-Za-z_])@[0-9A-Za-z]|#[0-9]|(?i:gh)-[0-9]")
-	line := regexp.MustCompile(`^vexxy_[a-z_]+=[A-Za-z0-9:._@/+-]*$`)
 	for name, text := range foreigntest.Corpus() {
 		img := reporttest.Hostile(text)
 		img.Record.Run.Version, img.Record.Run.ID, img.Record.Subject.IndexDigest = text, text, text
@@ -249,46 +250,6 @@ func TestForeignText(t *testing.T) {
 				}
 			}
 		}
-		env := string(gitlab.Dotenv(append(report.Outputs(img), report.FailureOutputs(report.Failure{RunID: text})...)))
-		for got := range strings.Lines(env) {
-			if !line.MatchString(strings.TrimSuffix(got, "\n")) {
-				t.Errorf("%s: outputs %q", name, got)
-			}
-		}
-	}
-}
-
-// Outputs keep GitLab's limits, and are no inputs of vexxy's.
-func TestOutputs(t *testing.T) {
-	img := reporttest.Sized(60)
-	env := string(gitlab.Dotenv(report.Outputs(img)))
-	if n := strings.Count(env, "\n"); n > 20 || n < 12 || len(env) > 5120 {
-		t.Errorf("%d variables in %d bytes", n, len(env))
-	}
-	for _, want := range []string{"vexxy_verdict=fail\n", "vexxy_exit_code=2\n", "vexxy_affected=24\n", "vexxy_newly_affected=16\n", "vexxy_affected_critical=6\n"} {
-		if !strings.Contains(env, want) {
-			t.Errorf("%q lacks %q", env, want)
-		}
-	}
-	if _, err := config.Load([]string{"nginx"}, strings.Split(strings.TrimSpace(env), "\n"), os.ReadFile, config.Options{}); err != nil {
-		t.Errorf("a later run takes the outputs for inputs: %v", err)
-	}
-	if got := len(report.FailureOutputs(report.Failure{Verdict: "error"})); got != 3 {
-		t.Errorf("a failure has %d outputs", got)
-	}
-	entry := report.Entry{Summary: &judge.Summary{Total: 3, Affected: 2, AffectedBySeverity: map[inventory.Severity]int{inventory.High: 2}}}
-	env = string(gitlab.Dotenv(report.RunOutputs(report.Run{Verdict: "fail", Images: []report.Entry{entry, entry, {}}})))
-	for _, want := range []string{"vexxy_vulnerabilities=6\n", "vexxy_affected=4\n", "vexxy_affected_high=4\n"} {
-		if !strings.Contains(env, want) {
-			t.Errorf("%q lacks %q", env, want)
-		}
-	}
-	many := make([]report.Output, 100)
-	for i := range many {
-		many[i] = report.Output{Name: fmt.Sprint("n", i), Value: strings.Repeat("x", 1000)}
-	}
-	if env := gitlab.Dotenv(many); len(env) > 5120 || len(env) == 0 {
-		t.Errorf("%d bytes", len(env))
 	}
 }
 

@@ -93,7 +93,11 @@ type log struct {
 		}
 		AutomationDetails struct{ ID string }
 		Invocations       []struct {
-			ToolExecutionNotifications []struct{ Message struct{ Text string } }
+			ExecutionSuccessful        bool
+			ToolExecutionNotifications []struct {
+				Level   string
+				Message struct{ Text string }
+			}
 		}
 		Results []struct {
 			RuleID, Level string

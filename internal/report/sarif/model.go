@@ -26,6 +26,8 @@ type automation struct {
 }
 
 type invocation struct {
+	// Successful is false where the evidence is insufficient: a file that lacks
+	// a finding then says nothing about it.
 	Successful    bool           `json:"executionSuccessful"`
 	ExitCode      *int           `json:"exitCode,omitempty"`
 	Start         string         `json:"startTimeUtc,omitempty"`

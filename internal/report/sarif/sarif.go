@@ -33,14 +33,11 @@ const (
 type Options struct {
 	// Dockerfile is the file within the repository to which all results are
 	// anchored, with forward slashes; "Dockerfile" when it is empty, absolute
-	// or leads out. Line is the line in it, from 1; 0 is 1.
+	// or leads out.
 	Dockerfile string
-	Line       int
-	// Open takes in what is under investigation, as notes.
+	// Open takes in what is under investigation, as notes, also where the
+	// evidence is sufficient.
 	Open bool
-	// Category tells apart analyses that stand beside each other in one
-	// repository; empty is one for each repository and platform of images.
-	Category string
 }
 
 // Document is a SARIF file.
@@ -51,11 +48,13 @@ type Document struct {
 	Results, Left int
 }
 
-// Affected gives the file to upload: what is affected, with Options.Open also
-// what is under investigation; the worst Shown of it.
+// Affected gives the file to upload: what is affected, and what is under
+// investigation with Options.Open or where the evidence is insufficient; the
+// worst Shown of it. Code scanning closes an alert that a later file lacks, and
+// evidence that cannot tell closes none.
 func Affected(img report.Image, o Options) (Document, error) {
 	statuses := []judge.Status{judge.Affected}
-	if o.Open {
+	if o.Open || !img.Judgement.Sufficient {
 		statuses = append(statuses, judge.UnderInvestigation)
 	}
 	return fit(img, o, Shown, false, statuses)

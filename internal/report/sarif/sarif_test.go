@@ -20,7 +20,7 @@ func TestGolden(t *testing.T) {
 	for _, n := range reporttest.Sizes {
 		img := reporttest.Sized(n)
 		for kind, d := range map[string]sarif.Document{
-			"affected": must(t)(sarif.Affected(img, sarif.Options{Dockerfile: "deploy/Dockerfile", Line: 7})),
+			"affected": must(t)(sarif.Affected(img, sarif.Options{Dockerfile: "deploy/Dockerfile"})),
 			"all":      must(t)(sarif.Complete(img, sarif.Options{})),
 		} {
 			if err := valid(t, s, d.Data); err != nil {
@@ -213,10 +213,42 @@ func TestDockerfile(t *testing.T) {
 	}
 }
 
+// Evidence that cannot tell closes no alert: what is open stands in the upload
+// as notes, whatever the options, and the execution did not succeed.
 func TestInsufficientEvidenceIsTold(t *testing.T) {
-	run := read(t, must(t)(sarif.Affected(reporttest.Inconclusive(), sarif.Options{}))).Runs[0]
-	if notes := run.Invocations[0].ToolExecutionNotifications; len(notes) != 1 || !strings.Contains(notes[0].Message.Text, "E2 (12 events lost") {
-		t.Errorf("%+v", notes)
+	s := schema(t)
+	img := reporttest.Inconclusive()
+	for _, d := range []sarif.Document{must(t)(sarif.Affected(img, sarif.Options{})), must(t)(sarif.Complete(img, sarif.Options{}))} {
+		if err := valid(t, s, d.Data); err != nil {
+			t.Error(err)
+		}
+		run := read(t, d).Runs[0]
+		i := run.Invocations[0]
+		if notes := i.ToolExecutionNotifications; i.ExecutionSuccessful || len(notes) != 1 || notes[0].Level != "error" || !strings.Contains(notes[0].Message.Text, "E2 (12 events lost") {
+			t.Errorf("%+v", i)
+		}
+		counts := map[any]int{}
+		for _, r := range run.Results {
+			counts[r.Properties["status"]]++
+			if r.Properties["status"] == "under_investigation" && r.Level != "note" {
+				t.Errorf("%s has the level %s", r.RuleID, r.Level)
+			}
+		}
+		affected, open := 0, 0
+		for _, a := range img.Judgement.Assessments {
+			switch a.Status {
+			case judge.Affected:
+				affected++
+			case judge.UnderInvestigation:
+				open++
+			}
+		}
+		if open == 0 || counts["affected"] != affected || counts["under_investigation"] != open {
+			t.Errorf("%v, want %d affected and %d open", counts, affected, open)
+		}
+	}
+	if i := read(t, must(t)(sarif.Affected(reporttest.Sample(), sarif.Options{}))).Runs[0].Invocations[0]; !i.ExecutionSuccessful || len(i.ToolExecutionNotifications) != 0 {
+		t.Errorf("sufficient: %+v", i)
 	}
 }
 
@@ -228,7 +260,7 @@ func TestForeignText(t *testing.T) {
 	markdown := regexp.MustCompile(`[<>\[\]!]|://|@`)
 	for name, text := range foreigntest.Corpus() {
 		img := reporttest.Hostile(text)
-		o := sarif.Options{Dockerfile: text[:min(len(text), 3000)], Category: text, Open: true}
+		o := sarif.Options{Dockerfile: text[:min(len(text), 3000)], Open: true}
 		for kind, d := range map[string]sarif.Document{"affected": must(t)(sarif.Affected(img, o)), "all": must(t)(sarif.Complete(img, o))} {
 			if err := valid(t, s, d.Data); err != nil {
 				t.Errorf("%s of %s: %v", kind, name, err)

@@ -44,7 +44,7 @@ func (w *writer) add(a *judge.Assessment) {
 	r := result{
 		RuleID: id, RuleIndex: index, Level: bandOf(a.Severity).level, Message: message{Text: about(a)},
 		Locations: []location{{
-			Physical: physical{artifact{w.file()}, region{max(1, w.o.Line)}},
+			Physical: physical{artifact{w.file()}, region{1}},
 			Logical:  []logical{{foreign.Text(a.PURL).Line(500), "module"}},
 		}},
 		Fingerprints: w.fingerprints(a),
@@ -128,19 +128,15 @@ func (w *writer) file() string {
 
 var plainID = regexp.MustCompile(`[^A-Za-z0-9._/-]+`)
 
-// category names the analysis; code scanning takes what stands before the last
-// slash.
+// category names the analysis, one for each repository and platform of images;
+// code scanning takes what stands before the last slash.
 func (w *writer) category() string {
-	name := w.o.Category
+	s := w.img.Record.Subject
+	name := s.Repository
 	if name == "" {
-		s := w.img.Record.Subject
-		name = s.Repository
-		if name == "" {
-			name = s.Requested
-		}
-		name = "vexxy/" + name + "/" + s.Platform.String()
+		name = s.Requested
 	}
-	name = strings.Trim(plainID.ReplaceAllString(name, "-"), "/")
+	name = strings.Trim(plainID.ReplaceAllString("vexxy/"+name+"/"+s.Platform.String(), "-"), "/")
 	return name[:min(len(name), 400)] + "/"
 }
 
@@ -155,7 +151,7 @@ func (w *writer) run(notes []notification) run {
 		}},
 		Automation: automation{w.category()},
 		Invocations: []invocation{{
-			Successful: true, ExitCode: &code, Start: instant(r.Run.StartedAt), End: instant(r.Run.FinishedAt), Notifications: notes,
+			Successful: w.img.Judgement.Sufficient, ExitCode: &code, Start: instant(r.Run.StartedAt), End: instant(r.Run.FinishedAt), Notifications: notes,
 		}},
 		Results: here,
 		Properties: runProperties{
@@ -187,7 +183,7 @@ func notifications(img report.Image, results, left int) []notification {
 				failed = append(failed, plain(c.ID, 20)+" ("+plain(c.Measured, 200)+")")
 			}
 		}
-		notes = append(notes, notification{"warning", message{Text: "The evidence is insufficient, so that nothing is called not affected: " + strings.Join(failed, ", ") + "."}})
+		notes = append(notes, notification{"error", message{Text: "The evidence is insufficient, so that nothing is called not affected: " + strings.Join(failed, ", ") + "."}})
 	}
 	return notes
 }
