@@ -1,7 +1,6 @@
 package app
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -13,11 +12,9 @@ import (
 
 	"github.com/vexxy/action/internal/config"
 	"github.com/vexxy/action/internal/fault"
-	"github.com/vexxy/action/internal/gate"
 	"github.com/vexxy/action/internal/host/github"
 	"github.com/vexxy/action/internal/host/github/githubtest"
 	"github.com/vexxy/action/internal/record"
-	"github.com/vexxy/action/internal/report"
 	"github.com/vexxy/action/internal/run"
 )
 
@@ -228,48 +225,6 @@ func TestPullRequestRaisesItsLimit(t *testing.T) {
 	}
 }
 
-// A pull request that brings a baseline along makes nothing old by it; what the
-// workflow has downloaded does.
-func TestPullRequestBringsItsBaseline(t *testing.T) {
-	rec, err := record.Read("../../testdata/runs/go-app")
-	if err != nil {
-		t.Fatal(err)
-	}
-	docs, err := run.Compose(t.Context(), rec, gate.Policy{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	result, err := report.Result(docs.Image)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, c := range map[string]struct {
-		event   string
-		tracked bool
-		usable  bool
-	}{
-		"of the request": {"pull_request", true, false},
-		"downloaded":     {"pull_request", false, true},
-		"of a push":      {"push", true, true},
-	} {
-		t.Run(name, func(t *testing.T) {
-			j := newJob(t, c.event, "", "")
-			write(t, filepath.Join(j.dir, "old.json"), string(result))
-			if c.tracked {
-				for _, args := range [][]string{{"add", "old.json"}, {"-c", "user.name=t", "-c", "user.email=t@example", "commit", "-q", "-m", "x"}} {
-					if out, err := exec.Command("git", append([]string{"-C", j.dir}, args...)...).CombinedOutput(); err != nil {
-						t.Fatalf("%v: %s", err, out)
-					}
-				}
-			}
-			set, err := openBaseline(config.Config{Baseline: "old.json"}, newHost(j.streams(t)).instead)
-			if b := set.For(rec.Subject, true); b.Usable() != c.usable || (err == nil) != c.usable {
-				t.Errorf("problem %q, %v", b.Problem, err)
-			}
-		})
-	}
-}
-
 // Where nobody may or need comment, no comment is tried.
 func TestNoCommentIsTried(t *testing.T) {
 	for _, c := range []struct{ event, more string }{
@@ -357,40 +312,6 @@ func TestBadInputHasOutputs(t *testing.T) {
 	}
 }
 
-// A run that fails before its engine is there names no document of an earlier
-// one, nor does one that cannot clear its directory.
-func TestEarlierDocumentsAreNotNamed(t *testing.T) {
-	for name, blocked := range map[string]bool{"no key": false, "not to be cleared": true} {
-		t.Run(name, func(t *testing.T) {
-			j := newJob(t, "push", "", "")
-			j.run(t)
-			dir := filepath.Join(j.dir, "vexxy-results")
-			if blocked {
-				if os.Geteuid() == 0 {
-					t.Skip("root clears anything")
-				}
-				if err := os.Chmod(dir, 0o500); err != nil {
-					t.Fatal(err)
-				}
-				t.Cleanup(func() { os.Chmod(dir, 0o700) })
-			}
-			if before := j.outputs(t); before["result"] == "" || before["summary"] == "" || before["vex"] == "" {
-				t.Fatalf("there was no run before: %v", before)
-			}
-			write(t, j.output, "")
-			j.environ = append(j.environ, "INPUT_ATTEST=key", "INPUT_ATTEST-KEY=/nowhere/cosign.key")
-			code := Main([]string{"run"}, j.streams(t))
-			got := j.outputs(t)
-			if code != int(fault.Usage) || got["verdict"] != "error" || got["result"]+got["summary"]+got["vex"]+got["sbom"]+got["sarif"] != "" {
-				t.Errorf("code %d, outputs %v\n%s", code, got, j.read(t, j.log))
-			}
-			if left, err := os.ReadDir(dir); !blocked && (err != nil || len(left) != 0) {
-				t.Errorf("%v is left, %v", left, err)
-			}
-		})
-	}
-}
-
 // To ask for help is no run: nothing is published.
 func TestHelpPublishesNothing(t *testing.T) {
 	j := newJob(t, "push", "", "")
@@ -430,33 +351,6 @@ func TestEnvironmentOfOthers(t *testing.T) {
 	}
 	if log := j.read(t, j.log); !strings.Contains(log, "::add-mask::hunter2222\n") {
 		t.Errorf("log: %s", log)
-	}
-}
-
-// Only a run whose every image was judged may say that nothing is affected any
-// more.
-func TestUnjudged(t *testing.T) {
-	rec, err := record.Read("../../testdata/runs/go-app")
-	if err != nil {
-		t.Fatal(err)
-	}
-	docs, err := run.Compose(t.Context(), rec, gate.Policy{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	good, bad := run.ImageOutcome{Image: docs.Image}, run.ImageOutcome{Err: errors.New("it does not start")}
-	for name, c := range map[string]struct {
-		images []run.ImageOutcome
-		err    error
-		want   bool
-	}{
-		"judged": {[]run.ImageOutcome{good}, nil, false}, "one of two failed": {[]run.ImageOutcome{good, bad}, nil, true},
-		"failed": {[]run.ImageOutcome{bad}, nil, true}, "never began": {nil, errors.New("no Docker"), true},
-	} {
-		got := commentOf(ending{out: run.Outcome{Images: c.images}, err: c.err}, func(string) string { return "" }, nil)
-		if got.Unjudged != c.want {
-			t.Errorf("%s: %t", name, got.Unjudged)
-		}
 	}
 }
 
