@@ -73,6 +73,9 @@ func TestFaultsOfTheAPI(t *testing.T) {
 					s, a := server(t)
 					a.graphql = "" // one POST is one comment
 					a.budget, a.request = 3*time.Second, 300*time.Millisecond
+					if times == 1 { // which a busy machine must not make a failure
+						a.budget = 30 * time.Second
+					}
 					if f.Endless {
 						a.request = time.Second
 					}
@@ -92,7 +95,7 @@ func TestFaultsOfTheAPI(t *testing.T) {
 						_, err = a.Post(t.Context(), "octo", "app", 7, said(2, "after"))
 						commented(t, s, method, err, f)
 					}
-					if took := time.Since(start); took > 10*time.Second {
+					if took := time.Since(start); times > 1 && took > 10*time.Second {
 						t.Errorf("took %s", took)
 					}
 					if err != nil && (fault.CodeOf(context.Background(), err) == fault.Pass || strings.Contains(err.Error(), githubtest.Token) || strings.ContainsAny(err.Error(), "\n\x1b")) {
