@@ -301,6 +301,7 @@ func TestExistingClusterWithoutKubescape(t *testing.T) {
 	for i := range archives {
 		archives[i] = must1(filepath.Abs(archives[i]))
 	}
+	kubectl := must1(filepath.Abs(filepath.Join(root, ".cache/testbed/bin/kubectl")))
 	c := existing(t, "bare", []string{"up"}, append([]string{"load"}, archives...))
 	nginx := c.give(t, "nginx")
 	values := filepath.Join(t.TempDir(), "values.yaml")
@@ -310,9 +311,16 @@ func TestExistingClusterWithoutKubescape(t *testing.T) {
 	}
 	before := all()
 	out := c.analyse(t, "--chart", must1(filepath.Abs(filepath.Join(root, "testdata/chart/kubescape-operator"))), "--values", values,
-		"--duration", "20s", "--http-probe", "/", nginx)
+		"--duration", "20s", "--http-probe", "/", "--exec-command", "nginx -v", "--ready-command", "test -e /usr/sbin/nginx",
+		"--test-command", kubectl+` -n "$VEXXY_NAMESPACE" get pod "$VEXXY_POD" && curl -fsS "$VEXXY_URL/"`, nginx)
 	if out.code != 0 || !strings.Contains(out.stderr, "✓ install Kubescape") {
 		t.Errorf("exit code %d\n%s", out.code, out.stderr)
+	}
+	if _, measured := out.check(t, "E5"); !strings.Contains(measured, "3 exercises passed") {
+		t.Errorf("E5: %s", measured)
+	}
+	if _, measured := out.check(t, "E4"); !strings.Contains(measured, "ready by input") {
+		t.Errorf("E4: %s", measured)
 	}
 	for _, check := range out.result.Checks {
 		if check.Applies && !check.OK {
