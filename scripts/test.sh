@@ -85,7 +85,7 @@ in_bed() {
 }
 cluster_tests() { in_bed go test -vet=off -timeout 15m ./internal/cluster; }
 cluster_e2e_tests() {
-    in_bed go test -vet=off -timeout 25m -v -parallel 2 -run '^Test(Kubescape|ExistingCluster)' ./internal/e2e | grep -vE '^=== (RUN|PAUSE|CONT)'
+    in_bed go test -vet=off -timeout 35m -v -parallel 2 -run '^Test(Kubescape|ExistingCluster)' ./internal/e2e | grep -vE '^=== (RUN|PAUSE|CONT)'
 }
 
 setup_steps() {
