@@ -57,12 +57,12 @@ check_vet() {
 check_static() { "$tools/staticcheck" ./...; }
 check_shell() { scripts_of_shell | xargs shellcheck; }
 check_arm64() { GOARCH=arm64 go vet ./internal/sensor/...; }
-# What needs a cluster is left out by its name here, and not skipped: it is all
-# of the step cluster.
+# What needs a cluster, or programs that take minutes to build, is left out by
+# its name here, and not skipped: it has steps of its own.
 unit_tests() {
     local registry
     registry=$(scripts/setup/registry.sh "$cache") || return 1
-    go list ./... | grep -v /internal/e2e | VEXXY_TEST_REGISTRY=$registry xargs go test -vet=off -timeout 20m -skip '^TestCluster'
+    go list ./... | grep -v /internal/e2e | VEXXY_TEST_REGISTRY=$registry xargs go test -vet=off -timeout 20m -skip '^Test(Cluster|CosignVerifies|RealServices)'
 }
 module_tests() {
     local m
@@ -105,6 +105,8 @@ lint_steps() {
 unit_steps() {
     step 'unit and integration tests' unit_tests
     step "scripts' tests" module_tests
+    step 'signing with Fulcio and Rekor' scripts/consumers/sigstore.sh
+    step 'verifying with cosign' scripts/consumers/cosign.sh
     step 'action shim' shim_tests
 }
 e2e_steps() {
