@@ -11,6 +11,7 @@ import (
 	"github.com/vexxy/action/internal/gate"
 	"github.com/vexxy/action/internal/judge"
 	"github.com/vexxy/action/internal/report"
+	"github.com/vexxy/action/internal/report/reporttest"
 )
 
 // uncomparable is sample with a baseline that cannot be used.
@@ -21,15 +22,15 @@ func uncomparable() report.Image {
 }
 
 func TestChange(t *testing.T) {
-	golden(t, "change.result.json", result(t, compared()))
-	golden(t, "change.summary.md", report.Summary(compared(), 1<<20))
-	golden(t, "no-baseline.summary.md", report.Summary(uncomparable(), 1<<20))
+	reporttest.Golden(t, "change.result.json", result(t, compared()))
+	reporttest.Golden(t, "change.summary.md", report.Summary(compared(), 1<<20))
+	reporttest.Golden(t, "no-baseline.summary.md", report.Summary(uncomparable(), 1<<20))
 	for name, img := range map[string]report.Image{"change": compared(), "no-baseline": uncomparable()} {
 		var table bytes.Buffer
 		if err := report.Table(&table, []report.Shown{{Entry: entry(img), Image: &img}}, report.TableOptions{}); err != nil {
 			t.Fatal(err)
 		}
-		golden(t, name+".table.txt", table.Bytes())
+		reporttest.Golden(t, name+".table.txt", table.Bytes())
 	}
 	s := compiled(t)
 	for name, img := range map[string]report.Image{"compared": compared(), "uncomparable": uncomparable()} {

@@ -23,18 +23,18 @@ func TestCommentGolden(t *testing.T) {
 	for _, n := range reporttest.Sizes {
 		got := report.Comment(sized(n), options(0))
 		if n <= 60 {
-			golden(t, fmt.Sprintf("comment.%d.md", n), got)
+			reporttest.Golden(t, fmt.Sprintf("comment.%d.md", n), got)
 		} else {
-			golden(t, fmt.Sprintf("comment.%d.txt", n), shortened(got, 40))
+			reporttest.Golden(t, fmt.Sprintf("comment.%d.txt", n), shortened(got, 40))
 		}
 		tame(t, fmt.Sprint(n), got)
 	}
-	golden(t, "comment.inconclusive.md", report.Comment(inconclusive(), options(0)))
-	golden(t, "comment.no-baseline.md", report.Comment(uncomparable(), options(0)))
-	golden(t, "comment.failure.md", report.FailureComment(failure(), options(0)))
+	reporttest.Golden(t, "comment.inconclusive.md", report.Comment(inconclusive(), options(0)))
+	reporttest.Golden(t, "comment.no-baseline.md", report.Comment(uncomparable(), options(0)))
+	reporttest.Golden(t, "comment.failure.md", report.FailureComment(failure(), options(0)))
 	o := options(0)
 	o.Resolved = true
-	golden(t, "comment.resolved.md", report.Comment(sized(0), o))
+	reporttest.Golden(t, "comment.resolved.md", report.Comment(sized(0), o))
 }
 
 // TestCommentFits holds the limits of the hosts and the totals at each: P8.

@@ -15,6 +15,7 @@ import (
 	"github.com/vexxy/action/internal/judge/judgetest"
 	"github.com/vexxy/action/internal/record"
 	"github.com/vexxy/action/internal/report"
+	"github.com/vexxy/action/internal/report/reporttest"
 	"github.com/vexxy/action/internal/vexdiff"
 )
 
@@ -68,8 +69,8 @@ func many(n int) report.Image {
 
 func TestKubescapeGolden(t *testing.T) {
 	img := witnessed()
-	golden(t, "kubescape.result.json", result(t, img))
-	golden(t, "kubescape.summary.md", report.Summary(img, 1<<20))
+	reporttest.Golden(t, "kubescape.result.json", result(t, img))
+	reporttest.Golden(t, "kubescape.summary.md", report.Summary(img, 1<<20))
 }
 
 func TestKubescapeResultsFollowTheSchema(t *testing.T) {

@@ -18,6 +18,7 @@ import (
 	"github.com/vexxy/action/internal/judge"
 	"github.com/vexxy/action/internal/judge/judgetest"
 	"github.com/vexxy/action/internal/report"
+	"github.com/vexxy/action/internal/report/reporttest"
 )
 
 func compiled(t testing.TB) *jsonschema.Schema {
@@ -85,21 +86,21 @@ func must(t testing.TB, data []byte, err error) []byte {
 
 func TestGolden(t *testing.T) {
 	failed, err := report.Failed(failure())
-	golden(t, "failure.result.json", must(t, failed, err))
+	reporttest.Golden(t, "failure.result.json", must(t, failed, err))
 	overall, err := report.Overall(run())
-	golden(t, "run.result.json", must(t, overall, err))
-	golden(t, "failure.summary.md", report.FailureSummary(failure()))
-	golden(t, "run.summary.md", report.OverallSummary(run(), 1<<20))
+	reporttest.Golden(t, "run.result.json", must(t, overall, err))
+	reporttest.Golden(t, "failure.summary.md", report.FailureSummary(failure()))
+	reporttest.Golden(t, "run.summary.md", report.OverallSummary(run(), 1<<20))
 	passed := sample()
 	passed.Decision = gate.Decision{Verdict: gate.VerdictPass, Causes: []string{}}
 	for name, img := range map[string]report.Image{"fail": sample(), "inconclusive": inconclusive(), "pass": passed} {
-		golden(t, name+".result.json", result(t, img))
-		golden(t, name+".summary.md", report.Summary(img, 1<<20))
+		reporttest.Golden(t, name+".result.json", result(t, img))
+		reporttest.Golden(t, name+".summary.md", report.Summary(img, 1<<20))
 		var table bytes.Buffer
 		if err := report.Table(&table, []report.Shown{{Entry: entry(img), Image: &img}, {Entry: run().Images[1]}}, report.TableOptions{}); err != nil {
 			t.Fatal(err)
 		}
-		golden(t, name+".table.txt", table.Bytes())
+		reporttest.Golden(t, name+".table.txt", table.Bytes())
 	}
 }
 

@@ -1,7 +1,6 @@
 package report_test
 
 import (
-	"flag"
 	"os"
 	"path/filepath"
 	"testing"
@@ -13,28 +12,6 @@ import (
 	"github.com/vexxy/action/internal/report"
 	"github.com/vexxy/action/internal/report/reporttest"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden files")
-
-func golden(t *testing.T, name string, got []byte) {
-	t.Helper()
-	path := filepath.Join("testdata", "golden", name)
-	if *update {
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if string(got) != string(want) {
-		t.Errorf("%s differs; got:\n%s", name, got)
-	}
-}
 
 // reread gives an image's result as the baseline of a later run.
 func reread(t *testing.T, img report.Image) baseline.Baseline {

@@ -57,9 +57,9 @@ func TestSummaryGolden(t *testing.T) {
 	for _, n := range reporttest.Sizes {
 		got := report.Summary(sized(n), 1<<20)
 		if n <= 60 {
-			golden(t, fmt.Sprintf("summary.%d.md", n), got)
+			reporttest.Golden(t, fmt.Sprintf("summary.%d.md", n), got)
 		} else {
-			golden(t, fmt.Sprintf("summary.%d.txt", n), shortened(got, 40))
+			reporttest.Golden(t, fmt.Sprintf("summary.%d.txt", n), shortened(got, 40))
 		}
 		if len(got) > 1<<20 {
 			t.Errorf("%d findings: %d bytes", n, len(got))

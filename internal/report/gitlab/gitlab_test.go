@@ -3,10 +3,7 @@ package gitlab_test
 import (
 	"bytes"
 	"encoding/json"
-	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -20,28 +17,6 @@ import (
 	"github.com/vexxy/action/internal/report/gitlab"
 	"github.com/vexxy/action/internal/report/reporttest"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden files")
-
-func golden(t *testing.T, name string, got []byte) {
-	t.Helper()
-	path := filepath.Join("testdata", "golden", name)
-	if *update {
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(got, want) {
-		t.Errorf("%s differs; got:\n%.2000s", name, got)
-	}
-}
 
 func schema(t testing.TB) *jsonschema.Schema {
 	t.Helper()
@@ -109,9 +84,9 @@ func TestGolden(t *testing.T) {
 			t.Errorf("%d findings: %v", n, err)
 		}
 		if n <= 1 {
-			golden(t, fmt.Sprintf("scan.%d.json", n), data)
+			reporttest.Golden(t, fmt.Sprintf("scan.%d.json", n), data)
 		} else {
-			golden(t, fmt.Sprintf("scan.%d.txt", n), reporttest.Shortened(data, 60))
+			reporttest.Golden(t, fmt.Sprintf("scan.%d.txt", n), reporttest.Shortened(data, 60))
 		}
 		r := back(t, data)
 		ids := map[string]bool{}

@@ -27,9 +27,9 @@ func TestGolden(t *testing.T) {
 				t.Errorf("%s of %d: %v", kind, n, err)
 			}
 			if n <= 1 {
-				golden(t, fmt.Sprintf("%s.%d.sarif", kind, n), d.Data)
+				reporttest.Golden(t, fmt.Sprintf("%s.%d.sarif", kind, n), d.Data)
 			} else {
-				golden(t, fmt.Sprintf("%s.%d.txt", kind, n), reporttest.Shortened(d.Data, 60))
+				reporttest.Golden(t, fmt.Sprintf("%s.%d.txt", kind, n), reporttest.Shortened(d.Data, 60))
 			}
 			want := n
 			if kind == "affected" {
