@@ -16,6 +16,7 @@ import (
 	"github.com/vexxy/action/internal/engine/embedded"
 	"github.com/vexxy/action/internal/fault"
 	"github.com/vexxy/action/internal/foreign"
+	"github.com/vexxy/action/internal/host/gitlab"
 	"github.com/vexxy/action/internal/sensor"
 )
 
@@ -52,6 +53,10 @@ func doctorCommand(ctx context.Context, s Streams, args []string) (fault.Code, e
 	missing := printFindings(s.Out, findings)
 	fmt.Fprintln(s.Out, "\nFor a cluster of a run's own (--engine kubescape):")
 	printFindings(s.Out, inspectCluster(ctx))
+	if getenv := lookup(s.Environ); gitlab.Here(getenv) {
+		fmt.Fprintln(s.Out, "\nFor a job in a GitLab pipeline:")
+		printFindings(s.Out, inspectGitLab(getenv, "/"))
+	}
 	if missing > 0 {
 		fmt.Fprintf(s.Out, "\n%d of these keep vexxy from running here.\n", missing)
 		return fault.Infra, nil

@@ -130,7 +130,7 @@ func TestUnjudged(t *testing.T) {
 		"judged": {[]run.ImageOutcome{good}, nil, false}, "one of two failed": {[]run.ImageOutcome{good, bad}, nil, true},
 		"failed": {[]run.ImageOutcome{bad}, nil, true}, "never began": {nil, errors.New("no Docker"), true},
 	} {
-		got := commentOf(ending{out: run.Outcome{Images: c.images}, err: c.err}, func(string) string { return "" }, nil)
+		got := commentOf(ending{out: run.Outcome{Images: c.images}, err: c.err}, nil, nil)
 		if got.Unjudged != c.want {
 			t.Errorf("%s: %t", name, got.Unjudged)
 		}

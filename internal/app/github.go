@@ -5,18 +5,18 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/vexxy/action/internal/base"
 	"github.com/vexxy/action/internal/config"
 	"github.com/vexxy/action/internal/fault"
 	"github.com/vexxy/action/internal/foreign"
-	"github.com/vexxy/action/internal/gate"
 	"github.com/vexxy/action/internal/host/github"
 	"github.com/vexxy/action/internal/report"
 	"github.com/vexxy/action/internal/run"
+	"github.com/vexxy/action/internal/sticky"
 )
 
 // gitHub is the host of a job on GitHub.
@@ -25,8 +25,8 @@ type gitHub struct {
 	s      Streams
 	getenv func(string) string
 	event  github.Event
-	failed error        // why the event could not be read
-	base   *github.Base // of a pull request
+	failed error      // why the event could not be read
+	base   *base.Base // of a pull request
 	begun  time.Time
 }
 
@@ -136,13 +136,6 @@ func (g *gitHub) try(what string, err error) {
 	}
 }
 
-func errorText(err error) string {
-	if hint := fault.HintOf(err); hint != "" {
-		return err.Error() + "\n" + hint
-	}
-	return err.Error()
-}
-
 // annotate puts what speaks against passing onto the job's page.
 func (g *gitHub) annotate(end ending) {
 	if end.err != nil {
@@ -166,12 +159,6 @@ func (g *gitHub) annotate(end ending) {
 // foot is what stands below all that is said of a run: what was ignored, and
 // the run's own link.
 func (g *gitHub) foot() string {
-	var foot strings.Builder
-	if g.base != nil {
-		for _, line := range g.base.Ignored() {
-			fmt.Fprintf(&foot, "\n> ⚠️ %s\n", foreign.Text(line).Markdown(500))
-		}
-	}
 	var links []string
 	if g.event.Pull != nil {
 		links = append(links, "commit "+g.event.Pull.HeadSHA[:12])
@@ -179,10 +166,7 @@ func (g *gitHub) foot() string {
 	if g.event.RunURL != "" {
 		links = append(links, fmt.Sprintf("[run %d, attempt %d](%s)", g.event.RunNumber, g.event.RunAttempt, g.event.RunURL))
 	}
-	if len(links) > 0 {
-		fmt.Fprintf(&foot, "\n%s\n", strings.Join(links, " · "))
-	}
-	return foot.String()
+	return foot(g.base, links)
 }
 
 // body renders the job's page.
@@ -190,63 +174,7 @@ func (g *gitHub) body(end ending) github.Body {
 	foot := g.foot()
 	return func(limit int) []byte {
 		left := limit - len(foot)
-		return append(github.Cut(summary(end, left), left), foot...)
-	}
-}
-
-// remark renders the comment.
-func (g *gitHub) remark(end ending) func(limit int, resolved bool) []byte {
-	foot := g.foot()
-	return func(limit int, resolved bool) []byte {
-		o := report.CommentOptions{Limit: limit - len(foot), Resolved: resolved}
-		if text, one := oneComment(end, o); one {
-			return append(text, foot...)
-		}
-		return append(github.Cut(summary(end, o.Limit), o.Limit), foot...)
-	}
-}
-
-// oneComment is the comment on a run of one image, and on one that came to
-// nothing; a run of several has its summary.
-func oneComment(end ending, o report.CommentOptions) (text []byte, one bool) {
-	images := end.out.Images
-	switch {
-	case len(images) == 1 && judged(images[0]):
-		return report.Comment(images[0].Image, o), true
-	case len(images) > 1 && end.err == nil:
-		return nil, false
-	case len(images) == 1 && end.err == nil:
-		end.err = images[0].Err
-	}
-	return report.FailureComment(failure(end), o), true
-}
-
-// judged reports whether an image's run came to a judgement.
-func judged(image run.ImageOutcome) bool { return image.Err == nil && image.Image.Record.Digest != "" }
-
-// failure is a run that ended without a judgement.
-func failure(end ending) report.Failure {
-	f := report.Failure{RunID: end.out.ID, Version: Version(), Verdict: verdict(end), Code: end.code}
-	if end.err != nil {
-		f.Causes, f.Hint = []string{end.err.Error()}, fault.HintOf(end.err)
-	}
-	return f
-}
-
-// summary is the text on a run, of at most about limit bytes.
-func summary(end ending, limit int) []byte {
-	images := end.out.Images
-	switch {
-	case len(images) == 1 && judged(images[0]):
-		return report.Summary(images[0].Image, limit)
-	case len(images) > 0 && end.err == nil: // failed, or several: the run has written it
-		text, err := os.ReadFile(filepath.Join(end.cfg.OutputDir, run.SummaryFile))
-		if err == nil {
-			return text
-		}
-		fallthrough
-	default:
-		return report.FailureSummary(failure(end))
+		return append(sticky.Cut(summary(end, left), left), foot...)
 	}
 }
 
@@ -254,7 +182,7 @@ func summary(end ending, limit int) []byte {
 // cannot be posted is among the run's documents.
 func (g *gitHub) comment(ctx context.Context, end ending) string {
 	cancelled := end.code == fault.Interrupted || end.code == fault.Terminated
-	if g.event.Pull == nil || len(end.cfg.Images) == 0 || cancelled || end.cfg.Publication.Comment == string(github.Never) {
+	if g.event.Pull == nil || len(end.cfg.Images) == 0 || cancelled || end.cfg.Publication.Comment == string(sticky.Never) {
 		return ""
 	}
 	none := func(why string) string {
@@ -268,10 +196,10 @@ func (g *gitHub) comment(ctx context.Context, end ending) string {
 	if token == "" { // a program in a workflow, which may not want one
 		return none("there is no token for it: pass ${{ github.token }} as github-token")
 	}
-	c := commentOf(end, g.getenv, g.remark(end))
-	c.Order = github.Order{Run: g.event.RunNumber, Attempt: g.event.RunAttempt, Started: g.begun.UnixNano()}
+	c := commentOf(end, github.Site(g.getenv), remark(end, g.foot()))
+	c.Order = sticky.Order{Run: g.event.RunNumber, Attempt: g.event.RunAttempt, Started: g.begun.UnixNano()}
 	api, err := github.NewAPI(g.getenv, token)
-	var posted github.Posted
+	var posted sticky.Posted
 	if err == nil {
 		posted, err = api.Post(ctx, g.event.Owner, g.event.Repo, g.event.Pull.Number, c)
 	}
@@ -281,56 +209,4 @@ func (g *gitHub) comment(ctx context.Context, end ending) string {
 	}
 	fmt.Fprintf(g.s.Out, "comment %s %s\n", posted.Did, foreign.Text(posted.URL).Line(500))
 	return posted.URL
-}
-
-// commentOf is what there is to say of a run, but for how new it is.
-func commentOf(end ending, getenv func(string) string, body func(int, bool) []byte) github.Comment {
-	c := github.Comment{When: github.When(end.cfg.Publication.Comment), Body: body}
-	key := append([]string{"vexxy", end.cfg.Platform, end.cfg.Engine}, github.Site(getenv)...)
-	for _, ref := range end.cfg.Images {
-		key = append(key, "image", repository(ref))
-	}
-	key = append(append(append(key, "command"), end.cfg.Command...), "args")
-	key = append(append(key, end.cfg.Args...), end.cfg.Cluster.HelmChart)
-	key = append(key, end.cfg.Cluster.Manifests...)
-	c.Key = github.Digest(key...)
-	c.Own = github.Digest(append(append(key, "references"), end.cfg.Images...)...)
-	state := []string{string(verdict(end))}
-	c.Unjudged = end.err != nil || len(end.out.Images) == 0
-	for _, image := range end.out.Images {
-		j := image.Image.Judgement
-		c.Affected = c.Affected || j.Summary.Affected > 0
-		c.Unjudged = c.Unjudged || !judged(image)
-		state = append(state, "image", string(image.Verdict))
-		for i := range j.Assessments {
-			a := &j.Assessments[i]
-			state = append(state, a.Vulnerability, a.PURL, string(a.Status))
-		}
-	}
-	c.State = github.Digest(state...)
-	return c
-}
-
-// repository is a reference without what changes from build to build: tag and
-// digest. The comment on an image stays one through all of them.
-func repository(ref string) string {
-	if strings.HasPrefix(ref, "docker-archive:") || strings.HasPrefix(ref, "oci-dir:") {
-		return ref
-	}
-	ref, _, _ = strings.Cut(ref, "@")
-	if i := strings.LastIndexByte(ref, ':'); i > strings.LastIndexByte(ref, '/') && ref[:i] != "docker-daemon" {
-		ref = ref[:i]
-	}
-	return ref
-}
-
-// verdict is the run's. What failed before it had one has none to pass with.
-func verdict(end ending) gate.Verdict {
-	switch {
-	case end.code == fault.Interrupted || end.code == fault.Terminated:
-		return gate.VerdictCancelled
-	case end.err != nil || len(end.out.Images) == 0:
-		return gate.VerdictError
-	}
-	return end.out.Verdict
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/vexxy/action/internal/config"
 	"github.com/vexxy/action/internal/fault"
 	"github.com/vexxy/action/internal/host/github"
+	"github.com/vexxy/action/internal/host/gitlab"
 	"github.com/vexxy/action/internal/host/local"
 	"github.com/vexxy/action/internal/report"
 	"github.com/vexxy/action/internal/run"
@@ -48,8 +49,11 @@ type ending struct {
 
 // newHost gives the host that the environment is of.
 func newHost(s Streams) host {
-	if getenv := lookup(s.Environ); github.Here(getenv) {
+	switch getenv := lookup(s.Environ); {
+	case github.Here(getenv):
 		return newGitHub(s, getenv)
+	case gitlab.Here(getenv):
+		return newGitLab(s, getenv)
 	}
 	return &terminal{local.ForFile(s.Err, lookup(s.Environ)), s}
 }

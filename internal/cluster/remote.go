@@ -17,12 +17,11 @@ const (
 	certified  = "localhost"
 )
 
-// elsewhere gives the host of a Docker engine that is not this machine's, as
-// the docker:dind service of a GitLab job is, and "" for one that is. The API
-// server's port is published there and not here.
-func elsewhere(binary, dockerHost string) string {
+// Elsewhere gives the host of a Docker engine that is not this machine's, as
+// the docker:dind service of a GitLab job is, and "" for one that is.
+func Elsewhere(dockerHost string) string {
 	u, err := url.Parse(dockerHost)
-	if binary != "docker" || err != nil || u.Scheme != "tcp" {
+	if err != nil || u.Scheme != "tcp" {
 		return ""
 	}
 	host := u.Hostname()
@@ -33,9 +32,10 @@ func elsewhere(binary, dockerHost string) string {
 }
 
 // reachable makes the API server listen where this machine can reach it,
-// unless the user has said where it shall.
+// unless the user has said where it shall: its port is published where the
+// engine is.
 func (c *Cluster) reachable() {
-	if host := elsewhere(c.engine.binary, os.Getenv("DOCKER_HOST")); host != "" && c.config.Networking.APIServerAddress == "" {
+	if host := Elsewhere(os.Getenv("DOCKER_HOST")); host != "" && c.engine.binary == "docker" && c.config.Networking.APIServerAddress == "" {
 		c.config.Networking.APIServerAddress = everywhere
 		c.host = host
 	}

@@ -137,11 +137,10 @@ func (c Config) Secrets() []Secret {
 			secrets = append(secrets, v.Value)
 		}
 	}
-	if c.Publication.GitHubToken.Reveal() != "" {
-		secrets = append(secrets, c.Publication.GitHubToken)
-	}
-	if c.Attest.Password.Reveal() != "" {
-		secrets = append(secrets, c.Attest.Password)
+	for _, one := range []Secret{c.Publication.GitHubToken, c.Publication.GitLabToken, c.Attest.Password} {
+		if one.Reveal() != "" {
+			secrets = append(secrets, one)
+		}
 	}
 	return secrets
 }

@@ -105,6 +105,7 @@ var samples = map[string][4]string{
 	"warn-only":                  {"true", "false", "true", "false"},
 	"comment":                    {"on-change", "on-affected", "never", "always"},
 	"github-token":               {"REDACTED", "REDACTED", "REDACTED", ""},
+	"gitlab-token":               {"REDACTED", "REDACTED", "REDACTED", ""},
 	"output-dir":                 {"a", "b", "c", "d"},
 	"kubeconfig":                 {"a", "b", "c", "d"},
 	"context":                    {"a", "b", "c", "d"},

@@ -43,6 +43,8 @@ type Input struct {
 	Secret bool
 	// NoFile inputs are refused in the configuration file.
 	NoFile bool
+	// Host is the one CI host that has a use for it, empty for all.
+	Host string
 
 	set  func(*Config, []given) error
 	show func(*Config) string

@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	actions "github.com/sethvargo/go-githubactions"
+
+	"github.com/vexxy/action/internal/steplog"
 )
 
 // Level is the kind of an annotation.
@@ -27,7 +29,7 @@ func (h *Host) Annotate(level Level, title, message string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	shown := ""
-	for i, line := range lines(message) {
+	for i, line := range steplog.Lines(message) {
 		if i == 10 {
 			shown += "\n…"
 			break

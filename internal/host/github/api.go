@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -14,6 +12,7 @@ import (
 
 	gh "github.com/google/go-github/v60/github"
 
+	"github.com/vexxy/action/internal/bearer"
 	"github.com/vexxy/action/internal/fault"
 )
 
@@ -33,22 +32,14 @@ const maxResponse = 32 << 20
 // NewAPI makes a client of the API that the job's environment names, github.com
 // or a server of one's own. The token goes nowhere else.
 func NewAPI(getenv func(string) string, token string) (*API, error) {
-	base, err := url.Parse(strings.TrimRight(getenv("GITHUB_API_URL"), "/") + "/")
-	if err != nil || base.Host == "" || base.Scheme != "https" && base.Scheme != "http" {
+	base := bearer.Address(strings.TrimRight(getenv("GITHUB_API_URL"), "/") + "/")
+	if base == nil {
 		return nil, fault.New(fault.Publish, "it is set by GitHub's runner", "reading GITHUB_API_URL: it is no address")
 	}
 	if token == "" {
 		return nil, fault.New(fault.Publish, "pass ${{ github.token }} as github-token", "reaching GitHub's API: there is no token")
 	}
-	client := gh.NewClient(&http.Client{
-		Transport: &bearer{base: base, token: token, next: http.DefaultTransport},
-		CheckRedirect: func(r *http.Request, via []*http.Request) error {
-			if r.URL.Host != base.Host || r.URL.Scheme != base.Scheme || len(via) > 5 {
-				return errors.New("it leads elsewhere")
-			}
-			return nil
-		},
-	})
+	client := gh.NewClient(bearer.Client(base, "Authorization", "Bearer "+token, maxResponse, http.DefaultTransport))
 	client.BaseURL, client.UserAgent = base, "vexxy"
 	a := &API{client: client, budget: 2 * time.Minute, request: 20 * time.Second, backoff: time.Second, settle: 2 * time.Second}
 	// Of a server of one's own, both are on one host.
@@ -56,30 +47,6 @@ func NewAPI(getenv func(string) string, token string) (*API, error) {
 		a.graphql = u.String()
 	}
 	return a, nil
-}
-
-// bearer adds the token to what goes to the API's own host, and bounds what
-// comes back.
-type bearer struct {
-	base  *url.URL
-	token string
-	next  http.RoundTripper
-}
-
-func (b *bearer) RoundTrip(r *http.Request) (*http.Response, error) {
-	if r.URL.Host != b.base.Host || r.URL.Scheme != b.base.Scheme {
-		return nil, fmt.Errorf("%s is not the API's host", text(r.URL.Host, 200))
-	}
-	r = r.Clone(r.Context())
-	r.Header.Set("Authorization", "Bearer "+b.token)
-	resp, err := b.next.RoundTrip(r)
-	if err == nil {
-		resp.Body = struct {
-			io.Reader
-			io.Closer
-		}{io.LimitReader(resp.Body, maxResponse), resp.Body}
-	}
-	return resp, err
 }
 
 // defaultLogin is the author of what GITHUB_TOKEN writes.

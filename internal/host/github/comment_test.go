@@ -12,6 +12,7 @@ import (
 
 	"github.com/vexxy/action/internal/fault"
 	"github.com/vexxy/action/internal/host/github/githubtest"
+	"github.com/vexxy/action/internal/sticky"
 )
 
 // server starts GitHub's API and a client of it that does not wait for long.
@@ -37,11 +38,11 @@ func says(text string) func(int, bool) []byte {
 }
 
 // said is the comment of run n that says text.
-func said(n int64, text string) Comment {
-	return Comment{Key: Digest("key"), State: Digest(text), Order: Order{n, 1, 0}, When: Always, Affected: true, Body: says(text)}
+func said(n int64, text string) sticky.Comment {
+	return sticky.Comment{Key: sticky.Digest("key"), State: sticky.Digest(text), Order: sticky.Order{Run: n, Attempt: 1, Started: 0}, When: sticky.Always, Affected: true, Body: says(text)}
 }
 
-func post(t *testing.T, a *API, c Comment) Posted {
+func post(t *testing.T, a *API, c sticky.Comment) sticky.Posted {
 	t.Helper()
 	posted, err := a.Post(t.Context(), "octo", "app", 7, c)
 	if err != nil {
@@ -56,7 +57,7 @@ func shows(t *testing.T, s *githubtest.Server, want ...string) {
 	t.Helper()
 	var got []string
 	for _, c := range s.Comments() {
-		_, rest, ok := readMark(c.Body)
+		_, rest, ok := sticky.ReadMark(c.Body)
 		if !ok || c.Author != s.Viewer {
 			rest = c.Author + ": " + c.Body
 		}
@@ -74,7 +75,7 @@ func TestFirstCommentAndUpdate(t *testing.T) {
 	second := post(t, a, said(2, "two"))
 	shows(t, s, "octocat: nice", "two")
 	want := fmt.Sprintf("%s/octo/app/pull/7#issuecomment-%d", s.URL, s.Comments()[1].ID)
-	if first != (Posted{want, "posted"}) || second != (Posted{want, "updated"}) {
+	if first != (sticky.Posted{URL: want, Did: "posted"}) || second != (sticky.Posted{URL: want, Did: "updated"}) {
 		t.Errorf("%+v, then %+v", first, second)
 	}
 	if n := len(s.Requests("POST")); n != 3 { // one is who we are, each time
@@ -102,7 +103,7 @@ func TestUpdateInALongConversation(t *testing.T) {
 // The mark of somebody else, or in a quotation, is not ours.
 func TestAuthorAndPlaceAreChecked(t *testing.T) {
 	s, a := server(t)
-	head := mark{Digest("key"), Order{99, 1, 0}, Digest("x"), true}.String()
+	head := sticky.Mark{Key: sticky.Digest("key"), Order: sticky.Order{Run: 99, Attempt: 1, Started: 0}, State: sticky.Digest("x"), Affected: true}.String()
 	s.Add("mallory", head+"all is well")
 	s.Add("github-actions", head+"all is well")
 	s.Add(s.Viewer, "> "+head+"quoted")
@@ -131,7 +132,7 @@ func TestAnotherAuthor(t *testing.T) {
 func TestOlderRunNeverOverwrites(t *testing.T) {
 	s, a := server(t)
 	post(t, a, said(5, "five"))
-	for _, older := range []Order{{4, 9, 9}, {5, 0, 9}} {
+	for _, older := range []sticky.Order{{Run: 4, Attempt: 9, Started: 9}, {Run: 5, Started: 9}} {
 		c := said(0, "older")
 		c.Order = older
 		if got := post(t, a, c); got.Did != "left to a newer run" || got.URL == "" {
@@ -147,7 +148,7 @@ func TestOlderRunNeverOverwrites(t *testing.T) {
 func TestOnChange(t *testing.T) {
 	s, a := server(t)
 	c := said(1, "text of run 1")
-	c.When, c.State = OnChange, Digest("3 affected")
+	c.When, c.State = sticky.OnChange, sticky.Digest("3 affected")
 	if got := post(t, a, c); got.Did != "posted" {
 		t.Errorf("%+v", got)
 	}
@@ -156,10 +157,10 @@ func TestOnChange(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 	shows(t, s, "text of run 1")
-	if m, _, _ := readMark(s.Comments()[0].Body); m.order.Run != 2 {
-		t.Errorf("the mark is of run %d: an older one could overwrite", m.order.Run)
+	if m, _, _ := sticky.ReadMark(s.Comments()[0].Body); m.Order.Run != 2 {
+		t.Errorf("the mark is of run %d: an older one could overwrite", m.Order.Run)
 	}
-	c.Order.Run, c.State, c.Body = 3, Digest("2 affected"), says("text of run 3")
+	c.Order.Run, c.State, c.Body = 3, sticky.Digest("2 affected"), says("text of run 3")
 	if got := post(t, a, c); got.Did != "updated" {
 		t.Errorf("%+v", got)
 	}
@@ -170,13 +171,13 @@ func TestOnChange(t *testing.T) {
 func TestOnAffected(t *testing.T) {
 	s, a := server(t)
 	clean := said(1, "clean")
-	clean.When, clean.Affected = OnAffected, false
+	clean.When, clean.Affected = sticky.OnAffected, false
 	if got := post(t, a, clean); got.Did != "not needed" {
 		t.Errorf("%+v", got)
 	}
 	shows(t, s)
 	bad := said(2, "bad")
-	bad.When = OnAffected
+	bad.When = sticky.OnAffected
 	post(t, a, bad)
 	clean.Order.Run = 3
 	post(t, a, clean)
@@ -192,7 +193,7 @@ func TestMatrixLegs(t *testing.T) {
 			all.Go(func() {
 				vars := env(map[string]string{"GITHUB_JOB": "scan", "INPUT_MATRIX": fmt.Sprintf(`{"image":"%d"}`, leg)})
 				c := said(run, fmt.Sprintf("leg %d of run %d", leg, run))
-				c.Key = Digest(Site(vars)...)
+				c.Key = sticky.Digest(Site(vars)...)
 				if _, err := a.Post(t.Context(), "octo", "app", 7, c); err != nil {
 					t.Error(err)
 				}
@@ -202,7 +203,7 @@ func TestMatrixLegs(t *testing.T) {
 	}
 	got := map[string]bool{}
 	for _, c := range s.Comments() {
-		_, rest, _ := readMark(c.Body)
+		_, rest, _ := sticky.ReadMark(c.Body)
 		got[rest] = true
 	}
 	if len(s.Comments()) != 4 || len(got) != 4 {
@@ -227,7 +228,7 @@ func TestJobsOfOneRun(t *testing.T) {
 		for leg := range 4 {
 			all.Go(func() {
 				c := said(run, fmt.Sprintf("tag %d of run %d", leg, run))
-				c.Own, c.Order.Started = Digest("key", fmt.Sprint(leg)), int64(leg)
+				c.Own, c.Order.Started = sticky.Digest("key", fmt.Sprint(leg)), int64(leg)
 				own := client(t, s, githubtest.Token)
 				own.settle = a.settle
 				if _, err := own.Post(t.Context(), "octo", "app", 7, c); err != nil {
@@ -256,7 +257,7 @@ func TestJobsOfOneRun(t *testing.T) {
 	alone, b := server(t)
 	for run := range int64(3) {
 		c := said(run, fmt.Sprint("run ", run))
-		c.Own = Digest("key", fmt.Sprint(run))
+		c.Own = sticky.Digest("key", fmt.Sprint(run))
 		post(t, b, c)
 	}
 	shows(t, alone, "run 2")
@@ -337,11 +338,11 @@ func TestAuthorIsNotKnownBefore(t *testing.T) {
 // again.
 func TestCommentIsNotRecognised(t *testing.T) {
 	s, a := server(t)
-	for range maxRounds {
+	for range sticky.MaxRounds {
 		s.Fail("LIST", githubtest.Fault{Status: 200, Body: "[]"})
 		s.Fail("GET", githubtest.Fault{Status: 200, Body: `{"id":1001,"body":"changed","html_url":"https://github.example/c","user":{"login":"ghost"}}`})
 	}
-	if got := post(t, a, said(1, "one")); got != (Posted{"https://github.example/c", "posted"}) {
+	if got := post(t, a, said(1, "one")); got != (sticky.Posted{URL: "https://github.example/c", Did: "posted"}) {
 		t.Errorf("%+v", got)
 	}
 	shows(t, s, "one")
@@ -363,17 +364,4 @@ func TestCancelled(t *testing.T) {
 		t.Error("a cancelled run posts")
 	}
 	shows(t, s)
-}
-
-func FuzzMark(f *testing.F) {
-	f.Add(mark{Digest("k"), Order{1, 2, 3}, Digest("s"), true}.String() + "text")
-	f.Fuzz(func(t *testing.T, body string) {
-		m, rest, ok := readMark(body)
-		if ok && !strings.HasSuffix(body, rest) {
-			t.Errorf("%q: rest %q", body, rest)
-		}
-		if again, _, _ := readMark(m.String()); ok && again != m {
-			t.Errorf("%+v became %+v", m, again)
-		}
-	})
 }

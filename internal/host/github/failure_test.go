@@ -11,6 +11,7 @@ import (
 
 	"github.com/vexxy/action/internal/fault"
 	"github.com/vexxy/action/internal/host/github/githubtest"
+	"github.com/vexxy/action/internal/sticky"
 )
 
 // Failures that may pass are tried again, and a write whose answer got lost is
@@ -141,7 +142,7 @@ func TestTooLong(t *testing.T) {
 	// A body that ignores its limit is cut.
 	c.Order.Run, c.Body = 2, says(strings.Repeat("äöü\n", 60_000))
 	post(t, a, c)
-	if got := s.Comments()[0].Body; len(got) > MaxComment || !strings.HasSuffix(got, cutNote) {
+	if got := s.Comments()[0].Body; len(got) > MaxComment || !strings.HasSuffix(got, sticky.CutNote) {
 		t.Errorf("%d bytes", len(got))
 	}
 }

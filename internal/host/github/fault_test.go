@@ -13,6 +13,7 @@ import (
 
 	"github.com/vexxy/action/internal/fault"
 	"github.com/vexxy/action/internal/host/github/githubtest"
+	"github.com/vexxy/action/internal/sticky"
 )
 
 // TestMain lets more tests run side by side than there are processors: those of
@@ -131,7 +132,7 @@ func commented(t *testing.T, s *githubtest.Server, method string, err error, f g
 	}
 	said := ""
 	if len(all) == 2 {
-		_, said, _ = readMark(all[1].Body)
+		_, said, _ = sticky.ReadMark(all[1].Body)
 	}
 	switch {
 	case err == nil && said != "after":

@@ -15,48 +15,33 @@ import (
 	"fmt"
 	"io"
 	"sync"
-	"time"
 
 	actions "github.com/sethvargo/go-githubactions"
 
 	"github.com/vexxy/action/internal/foreign"
+	"github.com/vexxy/action/internal/steplog"
 )
 
 // Host is one step of a GitHub job. It is safe for concurrent use.
 type Host struct {
+	*steplog.Log
 	mu     sync.Mutex
 	out    io.Writer
 	getenv func(string) string
 	action *actions.Action
 
-	// The display of steps.
-	steps    []*step
-	window   time.Time
-	total    time.Duration
-	files    int
-	packages int
-	beat     time.Time
-	every    time.Duration
-	stop     chan struct{}
-	done     chan struct{}
-	closed   bool
-
 	annotated map[Level]int
 }
 
-// heartbeat is the time between two lines of an open observation.
-const heartbeat = 30 * time.Second
-
 // New makes the host of the job whose environment getenv reads. out is the
-// step's log. Close ends it.
+// step's log. Close ends the display of steps; the rest of the host works on.
 func New(out io.Writer, getenv func(string) string) *Host {
 	h := &Host{
 		out: out, getenv: getenv,
-		action: actions.New(actions.WithWriter(quiet{out}), actions.WithGetenv(getenv)),
-		every:  heartbeat, stop: make(chan struct{}), done: make(chan struct{}),
+		action:    actions.New(actions.WithWriter(quiet{out}), actions.WithGetenv(getenv)),
 		annotated: map[Level]int{},
 	}
-	go h.tick()
+	h.Log = steplog.New(&h.mu, sink{h})
 	return h
 }
 
@@ -81,7 +66,7 @@ const minMask = 6
 func (h *Host) Mask(secret string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for _, line := range lines(secret) {
+	for _, line := range steplog.Lines(secret) {
 		if len(line) >= minMask {
 			h.action.AddMask(line)
 		}

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/vexxy/action/internal/foreign/foreigntest"
+	"github.com/vexxy/action/internal/sticky"
 )
 
 // env is a lookup in a map.
@@ -299,20 +300,10 @@ func TestSummaryIsBounded(t *testing.T) {
 		t.Fatalf("asked for %d bytes, %v", asked, err)
 	}
 	data, _ := os.ReadFile(path)
-	if len(data) > maxSummary || !bytes.HasSuffix(data, []byte("line of it"+cutNote)) {
+	if len(data) > maxSummary || !bytes.HasSuffix(data, []byte("line of it"+sticky.CutNote)) {
 		t.Errorf("%d bytes, ends in %q", len(data), data[len(data)-40:])
 	}
 	if err := h.Summarise(func(limit int) []byte { return nil }); err == nil {
 		t.Error("a full summary was added to")
-	}
-}
-
-func TestCutKeepsCharacters(t *testing.T) {
-	long := []byte(strings.Repeat("ä", 100))
-	for limit := range 60 {
-		got := Cut(long, limit)
-		if len(got) > limit || !bytes.Equal(got, bytes.ToValidUTF8(got, nil)) {
-			t.Errorf("Cut to %d gives %q", limit, got)
-		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/vexxy/action/internal/base"
 	"github.com/vexxy/action/internal/fault"
 	"github.com/vexxy/action/internal/host/github/githubtest"
 )
@@ -62,14 +63,14 @@ func TestInstead(t *testing.T) {
 
 // A file may be larger than a configuration, and not larger than is asked for.
 func TestInsteadIsBounded(t *testing.T) {
-	large := strings.Repeat("x", maxFile+1)
+	large := strings.Repeat("x", base.MaxFile+1)
 	dir, e := repository(t, map[string]string{"r.json": large}, map[string]string{"r.json": large})
 	t.Chdir(dir)
 	b := NewBase(e, dir, noAPI)
-	if data, instead, err := b.Instead("r.json", maxFile+1); len(data) != len(large) || !instead || err != nil || len(b.Ignored()) != 0 {
+	if data, instead, err := b.Instead("r.json", base.MaxFile+1); len(data) != len(large) || !instead || err != nil || len(b.Ignored()) != 0 {
 		t.Errorf("%d bytes, %v, ignored %q", len(data), err, b.Ignored())
 	}
-	if data, _, err := b.Instead("r.json", maxFile); data != nil || err == nil || !strings.Contains(err.Error(), "more than") {
+	if data, _, err := b.Instead("r.json", base.MaxFile); data != nil || err == nil || !strings.Contains(err.Error(), "more than") {
 		t.Errorf("%d bytes, %v", len(data), err)
 	}
 	if _, err := b.ReadFile("r.json"); err == nil {

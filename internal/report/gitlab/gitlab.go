@@ -30,50 +30,65 @@ const schemaVersion = "15.0.7"
 // says so.
 const maxVulnerabilities = 10_000
 
-// ContainerScanning gives the report of a container scan
-// (https://gitlab.com/gitlab-org/security-products/security-report-schemas,
-// container-scanning-report-format): what is affected alone, as GitLab has no
-// status for the rest. The scan's status, success or failure in the format, is
-// failure where the evidence is insufficient.
+// ContainerScanning gives the report on one image.
 func ContainerScanning(img report.Image) ([]byte, error) {
-	r := img.Record
-	us := component{"vexxy", "vexxy", foreign.Text(version(r.Run.Version)).Line(60), vendor{"vexxy"}, "https://github.com/vexxy/action"}
-	doc := document{
-		Version: schemaVersion,
-		Scan: scan{
-			Analyzer: us, Scanner: us, Type: "container_scanning", Status: "success",
-			Start: instant(r.Run.StartedAt), End: instant(r.Run.FinishedAt),
-		},
-		Vulnerabilities: []vulnerability{},
-	}
-	where := location{OperatingSystem: "unknown", Image: name(img)}
-	if r.Inventory.Distro != "" {
-		where.OperatingSystem = text(r.Inventory.Distro, 200)
-	}
-	left, open := 0, 0
+	return ContainerScanningOf([]report.Image{img}, 0)
+}
+
+// ContainerScanningOf gives the report of a container scan
+// (https://gitlab.com/gitlab-org/security-products/security-report-schemas,
+// container-scanning-report-format) on one image or several: what is affected
+// alone, as GitLab has no status for the rest. The scan's status, success or
+// failure in the format, is failure where the evidence is insufficient, or where
+// missing says that further images have no judgement. GitLab takes one such
+// report of a job.
+func ContainerScanningOf(images []report.Image, missing int) ([]byte, error) {
+	run := images[0].Record.Run // the same of all
+	us := component{"vexxy", "vexxy", foreign.Text(version(run.Version)).Line(60), vendor{"vexxy"}, "https://github.com/vexxy/action"}
+	s := scan{Analyzer: us, Scanner: us, Type: "container_scanning", Status: "success", Start: instant(run.StartedAt)}
+	doc := document{Version: schemaVersion, Vulnerabilities: []vulnerability{}}
+	left, open, end := 0, 0, run.FinishedAt
+	sufficient := true
 	seen := map[string]int{}
-	for i := range img.Judgement.Assessments {
-		a := &img.Judgement.Assessments[i]
-		switch {
-		case a.Status == judge.UnderInvestigation:
-			open++
-		case a.Status != judge.Affected:
-		case len(doc.Vulnerabilities) == maxVulnerabilities:
-			left++
-		default:
-			id := identity(img, a)
-			seen[id]++ // the same package in several versions
-			doc.Vulnerabilities = append(doc.Vulnerabilities, vulnerabilityOf(a, uuid(fmt.Sprint(id, seen[id])), where))
+	for _, img := range images {
+		r := img.Record
+		if r.Run.FinishedAt.After(end) {
+			end = r.Run.FinishedAt
+		}
+		where := location{OperatingSystem: "unknown", Image: name(img)}
+		if r.Inventory.Distro != "" {
+			where.OperatingSystem = text(r.Inventory.Distro, 200)
+		}
+		sufficient = sufficient && img.Judgement.Sufficient
+		for i := range img.Judgement.Assessments {
+			a := &img.Judgement.Assessments[i]
+			switch {
+			case a.Status == judge.UnderInvestigation:
+				open++
+			case a.Status != judge.Affected:
+			case len(doc.Vulnerabilities) == maxVulnerabilities:
+				left++
+			default:
+				id := identity(img, a)
+				seen[id]++ // the same package in several versions
+				doc.Vulnerabilities = append(doc.Vulnerabilities, vulnerabilityOf(a, uuid(fmt.Sprint(id, seen[id])), where))
+			}
 		}
 	}
 	if left > 0 {
-		doc.Scan.Messages = append(doc.Scan.Messages, remark{"warn", fmt.Sprintf("%d further affected findings are left out; all are in result.json.", left)})
+		s.Messages = append(s.Messages, remark{"warn", fmt.Sprintf("%d further affected findings are left out; all are in result.json.", left)})
 	}
-	if !img.Judgement.Sufficient {
-		doc.Scan.Status = "failure"
-		doc.Scan.Messages = append(doc.Scan.Messages, remark{"warn", fmt.Sprintf(
+	if !sufficient {
+		s.Status = "failure"
+		s.Messages = append(s.Messages, remark{"warn", fmt.Sprintf(
 			"The evidence is insufficient: more may be affected. %d further findings are under investigation; see summary.md.", open)})
 	}
+	if missing > 0 {
+		s.Status = "failure"
+		s.Messages = append(s.Messages, remark{"warn", fmt.Sprintf("%d of the images have no judgement; see result.json.", missing)})
+	}
+	s.End = instant(end)
+	doc.Scan = s
 	data, err := json.MarshalIndent(doc, "", "  ")
 	if err != nil {
 		return nil, fmt.Errorf("writing GitLab's container scanning report: %w", err)

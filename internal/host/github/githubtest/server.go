@@ -160,9 +160,12 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	} else if status.Body != "" {
 		_, _ = w.Write([]byte(status.Body))
 	}
-	for filler := []byte(strings.Repeat(" ", 1<<20)); status.Endless; {
+	if !status.Endless {
+		return
+	}
+	for filler := []byte(strings.Repeat(" ", 1<<20)); ; {
 		if _, err := w.Write(filler); err != nil {
-			break
+			return
 		}
 	}
 }

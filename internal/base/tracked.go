@@ -1,4 +1,4 @@
-package github
+package base
 
 import (
 	"context"
@@ -13,8 +13,8 @@ import (
 )
 
 // Instead gives the base commit's file, of at most max bytes, for one in the
-// workspace that a pull request could bring along: one that the base commit or
-// the head has. instead is false where the file is the workflow's own: outside
+// workspace that a change could bring along: one that the base commit or
+// the head has. instead is false where the file is the job's own: outside
 // of the workspace, or in it and in neither commit, as an artifact that it has
 // downloaded. Of a file that the head alone has, or where it cannot be known,
 // there is an error.
@@ -26,7 +26,7 @@ func (b *Base) Instead(path string, max int64) (data []byte, instead bool, err e
 	if !b.inWorkspace(abs) {
 		return nil, false, nil
 	}
-	ctx, cancel := context.WithTimeoutCause(context.Background(), baseTimeout, fmt.Errorf("not done after %s", baseTimeout))
+	ctx, cancel := context.WithTimeoutCause(context.Background(), timeout, fmt.Errorf("not done after %s", timeout))
 	defer cancel()
 	data, err = b.read(ctx, abs, max)
 	switch {
@@ -41,17 +41,17 @@ func (b *Base) Instead(path string, max int64) (data []byte, instead bool, err e
 	inHead, err := b.inHead(ctx, abs)
 	switch {
 	case err != nil:
-		return nil, false, fault.New(fault.Infra, "put the file outside of the workspace, such as in $RUNNER_TEMP", "looking for %s in this pull request: %w", path, err)
+		return nil, false, fault.New(fault.Infra, "put the file outside of the workspace, such as in "+b.change.Outside, "looking for %s in this %s: %w", path, b.change.Name, err)
 	case inHead:
 		b.compare(path, abs, nil, fs.ErrNotExist)
-		return nil, false, fault.New(fault.Usage, "take it from where a pull request cannot write, such as an artifact of the base branch",
-			"%s comes with this pull request: the base commit %.12s has none", path, b.event.Pull.BaseSHA)
+		return nil, false, fault.New(fault.Usage, fmt.Sprintf("take it from where a %s cannot write, such as an artifact of the base branch", b.change.Name),
+			"%s comes with this %s: the base commit %.12s has none", path, b.change.Name, b.change.Base)
 	}
 	return nil, false, nil
 }
 
-// inHead reports whether the pull request brings a file along. A link in the
-// workspace is an error: where it leads may be the pull request's choice.
+// inHead reports whether the change brings a file along. A link in the
+// workspace is an error: where it leads may be the change's choice.
 func (b *Base) inHead(ctx context.Context, abs string) (bool, error) {
 	if link := b.link(abs); link != "" {
 		return false, fmt.Errorf("%s is a link", link)
@@ -82,11 +82,7 @@ func (b *Base) inHead(ctx context.Context, abs string) (bool, error) {
 	if err != nil || !filepath.IsLocal(rel) {
 		return false, fmt.Errorf("%s is not in the workspace", abs)
 	}
-	api, err := b.api()
-	if err != nil {
-		return false, err
-	}
-	_, err = api.file(ctx, b.event, b.event.Pull.HeadSHA, filepath.ToSlash(rel))
+	_, err = b.change.File(ctx, b.change.Head, filepath.ToSlash(rel))
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
@@ -94,14 +90,14 @@ func (b *Base) inHead(ctx context.Context, abs string) (bool, error) {
 }
 
 // tracked reports whether a file is in the index, in the commit that is checked
-// out (the merge of the pull request, as a rule) or in the head's.
+// out (the merge of the change, as a rule) or in the head's.
 func (b *Base) tracked(ctx context.Context, root, rel string) (bool, error) {
 	lists := [][]string{{"ls-files", "--cached", "-z", "--", rel}, {"ls-tree", "-z", "--full-tree", "HEAD", "--", rel}}
-	if _, err := git(ctx, root, maxFile, "cat-file", "-e", b.event.Pull.HeadSHA+"^{commit}"); err == nil {
-		lists = append(lists, []string{"ls-tree", "-z", "--full-tree", b.event.Pull.HeadSHA, "--", rel})
+	if _, err := git(ctx, root, MaxFile, "cat-file", "-e", b.change.Head+"^{commit}"); err == nil {
+		lists = append(lists, []string{"ls-tree", "-z", "--full-tree", b.change.Head, "--", rel})
 	}
 	for _, list := range lists {
-		if out, err := git(ctx, root, maxFile, list...); err != nil || len(out) > 0 {
+		if out, err := git(ctx, root, MaxFile, list...); err != nil || len(out) > 0 {
 			return err == nil, err
 		}
 	}

@@ -1,4 +1,4 @@
-package github
+package sticky
 
 import (
 	"cmp"
@@ -7,17 +7,16 @@ import (
 	"fmt"
 	"regexp"
 	"strconv"
-	"strings"
 )
 
-// mark is the first line of a comment, which no reader sees: whose comment it
+// Mark is the first line of a comment, which no reader sees: whose comment it
 // is, how new, and what it says in short.
-type mark struct {
-	key   string
-	order Order
-	state string
-	// affected says that it tells of something affected.
-	affected bool
+type Mark struct {
+	Key   string
+	Order Order
+	State string
+	// Affected says that it tells of something affected.
+	Affected bool
 }
 
 // Order tells a newer run of one workflow from an older one. A run that is
@@ -39,23 +38,23 @@ func (o Order) sameRun(p Order) bool { return o.Run == p.Run && o.Attempt == p.A
 
 var markLine = regexp.MustCompile(`^<!-- vexxy:comment key=([0-9a-f]{32}) order=([0-9]{1,19})\.([0-9]{1,19})\.([0-9]{1,19}) state=([0-9a-f]{32}) affected=(true|false) -->\r?\n`)
 
-func (m mark) String() string {
+func (m Mark) String() string {
 	return fmt.Sprintf("<!-- vexxy:comment key=%s order=%d.%d.%d state=%s affected=%t -->\n",
-		m.key, m.order.Run, m.order.Attempt, m.order.Started, m.state, m.affected)
+		m.Key, m.Order.Run, m.Order.Attempt, m.Order.Started, m.State, m.Affected)
 }
 
-// readMark gives a comment's mark and the text below it. A mark anywhere but in
+// ReadMark gives a comment's mark and the text below it. A mark anywhere but in
 // the first line is none: a quotation is not the comment.
-func readMark(body string) (m mark, rest string, ok bool) {
+func ReadMark(body string) (m Mark, rest string, ok bool) {
 	got := markLine.FindStringSubmatch(body)
 	if got == nil {
-		return mark{}, "", false
+		return Mark{}, "", false
 	}
-	m = mark{key: got[1], state: got[5], affected: got[6] == "true"}
-	for i, field := range []*int64{&m.order.Run, &m.order.Attempt, &m.order.Started} {
+	m = Mark{Key: got[1], State: got[5], Affected: got[6] == "true"}
+	for i, field := range []*int64{&m.Order.Run, &m.Order.Attempt, &m.Order.Started} {
 		n, err := strconv.ParseInt(got[2+i], 10, 64)
 		if err != nil {
-			return mark{}, "", false
+			return Mark{}, "", false
 		}
 		*field = n
 	}
@@ -69,15 +68,4 @@ func Digest(parts ...string) string {
 		fmt.Fprintf(h, "%d:%s\n", len(part), part)
 	}
 	return hex.EncodeToString(h.Sum(nil))[:32]
-}
-
-// Site is what tells one use of the action from another in the same
-// repository: workflow, job, step and the leg of a matrix. A workflow's name
-// may be changed, its file stays.
-func Site(getenv func(string) string) []string {
-	workflow, _, _ := strings.Cut(getenv("GITHUB_WORKFLOW_REF"), "@")
-	if workflow == "" {
-		workflow = getenv("GITHUB_WORKFLOW")
-	}
-	return []string{workflow, getenv("GITHUB_JOB"), getenv("GITHUB_ACTION"), getenv("INPUT_MATRIX")}
 }
