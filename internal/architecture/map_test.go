@@ -65,6 +65,9 @@ var packages = []row{
 	{"foreign", nil},
 	{"foreign/foreigntest", nil},
 	{"fault", nil},
+
+	// What stands by itself: the first to be initialised.
+	{"boot", nil},
 }
 
 // pure are the packages that compute and nothing else: the judgement and all
