@@ -109,7 +109,7 @@ func inspectDocker(ctx context.Context) []finding {
 		name: "Docker's kernel", needed: true, ok: info.Info.KernelVersion == kernelRelease(), detail: info.Info.KernelVersion,
 		remedy: "containers of this engine run on another kernel (Docker Desktop, a remote engine): the sensor cannot see them; use an engine on this machine's own kernel",
 	}
-	return []finding{f, same}
+	return append([]finding{f, same}, inspectView(ctx, docker)...)
 }
 
 func inspectSensor(ctx context.Context) []finding {

@@ -6,8 +6,11 @@ import (
 	"runtime"
 	"runtime/debug"
 
+	"github.com/vexxy/action/internal/boot"
 	"github.com/vexxy/action/internal/fault"
 )
+
+func init() { boot.Over() }
 
 // version is set by the linker in releases: -X …/internal/app.version=v1.2.3.
 var version string

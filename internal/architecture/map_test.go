@@ -71,6 +71,11 @@ var packages = []row{
 	{"foreign", nil},
 	{"foreign/foreigntest", nil},
 	{"fault", nil},
+
+	// What stands by itself: the first to be initialised, and what the tests
+	// ask of workflows.
+	{"boot", nil},
+	{"workflows", nil},
 }
 
 // pure are the packages that compute and nothing else: the judgement and all

@@ -1,0 +1,11 @@
+//go:build !linux
+
+package app
+
+import (
+	"context"
+	"errors"
+)
+
+// peer tells nothing where no run is possible.
+func peer(context.Context, string) (int32, error) { return 0, errors.ErrUnsupported }

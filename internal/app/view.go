@@ -1,0 +1,100 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path"
+	"strings"
+
+	"github.com/moby/moby/client"
+)
+
+// inspectView says whether this process sees what the engine starts: its
+// processes, its networks, its control groups. On the machine itself it does;
+// within a container it does so only if that one was given the machine's. The
+// engine is found by its socket; of one that is reached otherwise nothing is
+// said.
+func inspectView(ctx context.Context, docker *client.Client) []finding {
+	socket, local := strings.CutPrefix(docker.DaemonHost(), "unix://")
+	if !local {
+		return nil
+	}
+	processes := finding{
+		name: "Docker's processes", needed: true,
+		remedy: "start the container that vexxy runs in with --pid host: the sensor reads the workload's processes",
+	}
+	pid, err := peer(ctx, socket)
+	switch {
+	case err != nil:
+		processes.detail = err.Error()
+		return []finding{processes}
+	case pid == 0: // unix(7): it has no number in this process's name space
+		processes.detail = "those of the engine cannot be seen from here"
+		return []finding{processes}
+	}
+	processes.ok, processes.detail = true, fmt.Sprintf("the engine is process %d", pid)
+	return append([]finding{processes}, inspectNeighbour(pid)...)
+}
+
+// inspectNeighbour compares networks and control groups with the engine's. The
+// former may be kept from who is not root: then nothing is said of them.
+func inspectNeighbour(pid int32) []finding {
+	var findings []finding
+	engines, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/net", pid))
+	own, errOwn := os.Readlink("/proc/self/ns/net")
+	if err == nil && errOwn == nil {
+		f := finding{
+			name: "Docker's networks", needed: true, ok: engines == own, detail: "reached from here",
+			remedy: "start the container that vexxy runs in with --network host: probes go to the workload's address",
+		}
+		if !f.ok {
+			f.detail = "the engine's are others than this process's"
+		}
+		findings = append(findings, f)
+	}
+	mounts, err := os.ReadFile("/proc/self/mountinfo")
+	groups, errGroups := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", pid))
+	if err != nil || errGroups != nil {
+		return findings
+	}
+	f := finding{
+		name: "Docker's groups", needed: true, ok: true, detail: "control groups of the engine and its containers",
+		remedy: "start the container that vexxy runs in with --cgroupns host --volume /sys/fs/cgroup:/sys/fs/cgroup: the sensor tells the workload by its group",
+	}
+	if err := groupsWithin(string(mounts), string(groups), func(dir string) error { _, err := os.Stat(dir); return err }); err != nil {
+		f.ok, f.detail = false, err.Error()
+	}
+	return append(findings, f)
+}
+
+// groupsWithin looks whether the control groups are mounted from their root on,
+// and whether those of a process are among them (proc_pid_mountinfo(5),
+// cgroups(7)).
+func groupsWithin(mounts, groups string, stat func(dir string) error) error {
+	for line := range strings.Lines(mounts) {
+		left, right, _ := strings.Cut(line, " - ")
+		fields, kind := strings.Fields(left), strings.Fields(right)
+		if len(fields) < 5 || len(kind) < 3 {
+			continue
+		}
+		// Version 1 is told by the controller that the sensor walks.
+		first := kind[0] == "cgroup" && strings.Contains(","+kind[2]+",", ",pids,")
+		if !first && kind[0] != "cgroup2" {
+			continue
+		}
+		if root := fields[3]; root != "/" {
+			return fmt.Errorf("%s holds no more of them than %s", fields[4], root)
+		}
+		for group := range strings.Lines(groups) {
+			parts := strings.SplitN(strings.TrimSpace(group), ":", 3)
+			if len(parts) < 3 || first != strings.Contains(","+parts[1]+",", ",pids,") || !first && parts[0] != "0" {
+				continue
+			}
+			if dir := path.Join(fields[4], parts[2]); stat(dir) != nil {
+				return fmt.Errorf("%s, the engine's own, is not there", dir)
+			}
+		}
+	}
+	return nil
+}
