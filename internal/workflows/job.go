@@ -2,12 +2,14 @@ package workflows
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
 
 var (
+	release = regexp.MustCompile(`^([^/@\s]+/[^/@\s]+)[^@\s]*@v[0-9]+(\.[0-9]+){0,2}$`)
 	commit  = regexp.MustCompile(`^[^@\s]+@[0-9a-f]{40}$`)
 	digest  = regexp.MustCompile(`@sha256:[0-9a-f]{64}$`)
 	version = regexp.MustCompile(`^# v?[0-9]+(\.[0-9]+)*\b`)
@@ -88,11 +90,18 @@ func (w *workflow) checkUses(uses *yaml.Node) {
 		if !digest.MatchString(what) {
 			w.add(Unpinned, uses, "%s has no digest", what)
 		}
+	case w.isOurs(what):
 	case !commit.MatchString(what):
 		w.add(Unpinned, uses, "%s is no commit: whoever owns it can change it", what)
 	case !version.MatchString(uses.LineComment):
 		w.add(Unpinned, uses, "%s: a comment after it says which version it is", what)
 	}
+}
+
+// isOurs says whether an action or a workflow is a version of the caller's own.
+func (w *workflow) isOurs(what string) bool {
+	m := release.FindStringSubmatch(what)
+	return m != nil && slices.Contains(w.own, m[1])
 }
 
 // checkAction looks at what well-known actions are asked for.

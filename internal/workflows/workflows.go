@@ -38,13 +38,15 @@ type Finding struct {
 
 func (f Finding) String() string { return fmt.Sprintf("line %d: %s: %s", f.Line, f.Rule, f.Text) }
 
-// Check gives what is wrong with a workflow, by its lines.
-func Check(text []byte) []Finding {
+// Check gives what is wrong with a workflow, by its lines. Actions of the
+// repositories own, OWNER/NAME, may be named by a version: who reads the
+// workflow trusts them anyway.
+func Check(text []byte, own ...string) []Finding {
 	var doc yaml.Node
 	if err := yaml.Unmarshal(text, &doc); err != nil {
 		return []Finding{{Unreadable, 1, err.Error()}}
 	}
-	w := workflow{}
+	w := workflow{own: own}
 	if len(doc.Content) == 1 {
 		w.root = doc.Content[0]
 	}
@@ -64,6 +66,7 @@ func Check(text []byte) []Finding {
 // workflow is one that is being checked.
 type workflow struct {
 	root  *yaml.Node
+	own   []string
 	found []Finding
 }
 

@@ -128,6 +128,16 @@ func TestCheckCache(t *testing.T) {
 	}
 }
 
+// One's own actions and workflows may be named by a version, and by no branch.
+func TestCheckOwn(t *testing.T) {
+	for what, want := range map[string]int{"octo/act@v1": 0, "octo/act@v1.2.3": 0, "octo/act/.github/workflows/a.yml@v1": 0, "octo/act@main": 1, "octo/acts@v1": 1, "evil/octo/act@v1": 1} {
+		text := strings.Replace(good, "uses: ./action", "uses: "+what, 1)
+		if found := Check([]byte(text), "octo/act"); len(found) != want {
+			t.Errorf("of %s it says %v", what, found)
+		}
+	}
+}
+
 // The repository's own workflows are held to all of it.
 func TestOurs(t *testing.T) {
 	files, err := filepath.Glob("../../.github/workflows/*.y*ml")
@@ -139,7 +149,7 @@ func TestOurs(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, f := range Check(text) {
+		for _, f := range Check(text, "vexxy/action") {
 			t.Errorf("%s: %s", filepath.Base(file), f)
 		}
 	}
