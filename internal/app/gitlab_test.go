@@ -398,24 +398,31 @@ func TestInspectGitLab(t *testing.T) {
 	for name, c := range map[string]struct {
 		docker, status string
 		socket         bool
+		groups         string
 		lacks          []string
 	}{
-		"shell executor of root": {"", status(all, "0"), true, nil},
-		"shell executor":         {"", status("0", "1000"), true, nil},
-		"no Docker":              {"", status(all, "0"), false, []string{"Docker in this job"}},
-		"plain container":        {"", status(few, "0"), false, []string{"Docker in this job", "privileged job"}},
-		"socket, unprivileged":   {"", status(few, "0"), true, []string{"privileged job"}},
-		"Docker-in-Docker":       {"tcp://docker:2376", status(all, "0"), false, []string{"Docker-in-Docker"}},
-		"a local port":           {"tcp://127.0.0.1:2375", status(all, "0"), false, nil},
-		"nothing is known":       {"unix:///x", "", false, nil},
+		"shell executor of root": {"", status(all, "0"), true, machineGroups, nil},
+		"shell executor":         {"", status("0", "1000"), true, machineGroups, nil},
+		"no Docker":              {"", status(all, "0"), false, machineGroups, []string{"Docker in this job"}},
+		"plain container":        {"", status(few, "0"), false, "cgroup:[4026532512]", []string{"Docker in this job", "privileged job", "control groups"}},
+		"socket, unprivileged":   {"", status(few, "0"), true, machineGroups, []string{"privileged job"}},
+		"socket, privileged":     {"", status(all, "0"), true, "cgroup:[4026532512]", []string{"control groups"}},
+		"Docker-in-Docker":       {"tcp://docker:2376", status(all, "0"), false, "cgroup:[4026532512]", []string{"control groups", "Docker-in-Docker"}},
+		"a local port":           {"tcp://127.0.0.1:2375", status(all, "0"), false, machineGroups, nil},
+		"nothing is known":       {"unix:///x", "", false, "", nil},
 	} {
 		root := t.TempDir()
-		for _, dir := range []string{"proc/self", "var/run"} {
+		for _, dir := range []string{"proc/self/ns", "var/run"} {
 			if err := os.MkdirAll(filepath.Join(root, dir), 0o755); err != nil {
 				t.Fatal(err)
 			}
 		}
 		write(t, filepath.Join(root, "proc/self/status"), c.status)
+		if c.groups != "" {
+			if err := os.Symlink(c.groups, filepath.Join(root, "proc/self/ns/cgroup")); err != nil {
+				t.Fatal(err)
+			}
+		}
 		if c.socket {
 			write(t, filepath.Join(root, "var/run/docker.sock"), "")
 		}
