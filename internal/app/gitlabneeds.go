@@ -48,7 +48,7 @@ func inspectGitLab(getenv func(string) string, root string) []finding {
 	if group, err := os.Readlink(filepath.Join(root, "proc/self/ns/cgroup")); err == nil {
 		findings = append(findings, finding{
 			name: "control groups", ok: group == machineGroups, detail: group,
-			remedy: "the sensor looks for the workload among the machine's control groups, and this job sees its own alone: the run will be inconclusive. Use the shell executor, or let the runner's dockerd run with --default-cgroupns-mode host",
+			remedy: "the sensor looks for the workload among the machine's control groups, and this job sees its own alone: the run will be inconclusive. Use the shell executor, or give the job's container the machine's (dockerd's --default-cgroupns-mode host, and /sys/fs/cgroup among the runner's volumes)",
 		})
 	}
 	if host := cluster.Elsewhere(getenv("DOCKER_HOST")); host != "" {

@@ -25,7 +25,7 @@ import (
 const gitlabPipeline = `include:
   - component: $CI_SERVER_FQDN/$CI_PROJECT_PATH/analyze@$CI_COMMIT_SHA
     inputs:
-      vexxy-image: none
+      version: none
       image: %s
       engine: embedded
       duration: 5s

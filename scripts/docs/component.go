@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -70,35 +69,13 @@ func componentVariables(inputs []config.Input) string {
 	return b.String()
 }
 
-// componentImage is the input for the program's image: that of the release
-// that the action runs too. Between releases there is none to fall back on.
-func componentImage(pins []byte) (string, error) {
-	var p struct{ Version string }
-	if err := json.Unmarshal(pins, &p); err != nil {
-		return "", err
-	}
-	text := "    vexxy-image:\n      description: 'image of a vexxy release, with vexxy, git and the docker command; the shell executor has no use for it'\n"
-	if p.Version != "" {
-		text += "      default: ghcr.io/vexxy/action:" + p.Version + "\n"
-	}
-	return text, nil
-}
-
 // template gives the component's file as it should be.
-func template(text, pins []byte, inputs []config.Input) ([]byte, error) {
-	image, err := componentImage(pins)
+func template(text []byte, inputs []config.Input) ([]byte, error) {
+	text, err := between(text, "    # inputs:begin\n", "    # inputs:end\n", componentInputs(inputs))
 	if err != nil {
 		return nil, err
 	}
-	for _, part := range []struct{ indent, mark, text string }{
-		{"    ", "inputs", componentInputs(inputs)}, {"    ", "image", image}, {"    ", "variables", componentVariables(inputs)},
-	} {
-		begin, end := part.indent+"# "+part.mark+":begin\n", part.indent+"# "+part.mark+":end\n"
-		if text, err = between(text, begin, end, part.text); err != nil {
-			return nil, err
-		}
-	}
-	return text, nil
+	return between(text, "    # variables:begin\n", "    # variables:end\n", componentVariables(inputs))
 }
 
 // component is the header of the template, with its inputs in their order.

@@ -56,11 +56,7 @@ func written(root string) (map[string][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	pins, err := os.ReadFile(root + "/scripts/action/pins.json")
-	if err != nil {
-		return nil, err
-	}
-	if part, err = template(part, pins, config.Inputs()); err != nil {
+	if part, err = template(part, config.Inputs()); err != nil {
 		return nil, fmt.Errorf("writing %s: %w", templatePath, err)
 	}
 	spec, err := parseComponent(part)
