@@ -44,6 +44,8 @@ scripts_of_shell() { git ls-files -z | xargs -0 grep -lE -m1 '^#!/bin/(ba)?sh' -
 build_tools() { (cd scripts/tools && go build -o "$tools/" tool); }
 # What runs the action as GitHub does.
 build_act() { (cd scripts/act && go build -o "$tools/" tool); }
+# What runs the component as GitLab does.
+fetch_gitlab() { scripts/setup/gitlab.sh "$cache" > /dev/null; }
 check_format() {
     local out
     out=$(git ls-files '*.go' | xargs gofmt -l) || return 1
@@ -56,6 +58,10 @@ check_vet() {
 }
 check_static() { "$tools/staticcheck" ./...; }
 check_shell() { scripts_of_shell | xargs shellcheck; }
+# Lines may be long: descriptions are one line each.
+check_yaml() {
+    git ls-files -z 'templates/*.yml' | xargs -0 yamllint -s -d '{extends: default, rules: {line-length: disable, document-start: disable}}'
+}
 check_arm64() { GOARCH=arm64 go vet ./internal/sensor/...; }
 # What needs a cluster, or programs that take minutes to build, is left out by
 # its name here, and not skipped: it has steps of its own.
@@ -99,6 +105,7 @@ lint_steps() {
     step staticcheck check_static
     step actionlint "$tools/actionlint"
     step shellcheck check_shell
+    step yamllint check_yaml
     step 'eBPF objects are current' scripts/check-bpf.sh
     step 'sensor on arm64' check_arm64
 }
@@ -114,6 +121,7 @@ e2e_steps() {
     step database make -s db || finish
     step images make -s images || finish
     step act build_act || finish
+    step gitlab-ci-local fetch_gitlab || finish
     step 'end-to-end tests' e2e_tests
 }
 cluster_steps() {

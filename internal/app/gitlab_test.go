@@ -14,6 +14,7 @@ import (
 	"github.com/vexxy/action/internal/config"
 	"github.com/vexxy/action/internal/fault"
 	"github.com/vexxy/action/internal/foreign/foreigntest"
+	"github.com/vexxy/action/internal/host/gitlab"
 	"github.com/vexxy/action/internal/host/gitlab/gitlabtest"
 	"github.com/vexxy/action/internal/run"
 )
@@ -397,24 +398,31 @@ func TestInspectGitLab(t *testing.T) {
 	for name, c := range map[string]struct {
 		docker, status string
 		socket         bool
+		groups         string
 		lacks          []string
 	}{
-		"shell executor of root": {"", status(all, "0"), true, nil},
-		"shell executor":         {"", status("0", "1000"), true, nil},
-		"no Docker":              {"", status(all, "0"), false, []string{"Docker in this job"}},
-		"plain container":        {"", status(few, "0"), false, []string{"Docker in this job", "privileged job"}},
-		"socket, unprivileged":   {"", status(few, "0"), true, []string{"privileged job"}},
-		"Docker-in-Docker":       {"tcp://docker:2376", status(all, "0"), false, []string{"Docker-in-Docker"}},
-		"a local port":           {"tcp://127.0.0.1:2375", status(all, "0"), false, nil},
-		"nothing is known":       {"unix:///x", "", false, nil},
+		"shell executor of root": {"", status(all, "0"), true, machineGroups, nil},
+		"shell executor":         {"", status("0", "1000"), true, machineGroups, nil},
+		"no Docker":              {"", status(all, "0"), false, machineGroups, []string{"Docker in this job"}},
+		"plain container":        {"", status(few, "0"), false, "cgroup:[4026532512]", []string{"Docker in this job", "privileged job", "control groups"}},
+		"socket, unprivileged":   {"", status(few, "0"), true, machineGroups, []string{"privileged job"}},
+		"socket, privileged":     {"", status(all, "0"), true, "cgroup:[4026532512]", []string{"control groups"}},
+		"Docker-in-Docker":       {"tcp://docker:2376", status(all, "0"), false, "cgroup:[4026532512]", []string{"control groups", "Docker-in-Docker"}},
+		"a local port":           {"tcp://127.0.0.1:2375", status(all, "0"), false, machineGroups, nil},
+		"nothing is known":       {"unix:///x", "", false, "", nil},
 	} {
 		root := t.TempDir()
-		for _, dir := range []string{"proc/self", "var/run"} {
+		for _, dir := range []string{"proc/self/ns", "var/run"} {
 			if err := os.MkdirAll(filepath.Join(root, dir), 0o755); err != nil {
 				t.Fatal(err)
 			}
 		}
 		write(t, filepath.Join(root, "proc/self/status"), c.status)
+		if c.groups != "" {
+			if err := os.Symlink(c.groups, filepath.Join(root, "proc/self/ns/cgroup")); err != nil {
+				t.Fatal(err)
+			}
+		}
 		if c.socket {
 			write(t, filepath.Join(root, "var/run/docker.sock"), "")
 		}
@@ -434,6 +442,46 @@ func TestInspectGitLab(t *testing.T) {
 		var out bytes.Buffer
 		if missing := printFindings(&out, findings); missing != 0 {
 			t.Errorf("%s: advice keeps it from running", name)
+		}
+	}
+}
+
+// The component takes its reports from where the program writes them, and the
+// README's table of variables is that of the report.
+func TestComponentTakesWhatIsWritten(t *testing.T) {
+	root := filepath.Join(sourceDir, "..", "..")
+	component, err := os.ReadFile(filepath.Join(root, "templates", "analyze.yml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for report, file := range map[string]string{"dotenv": dotenvFile, "container_scanning": scanFile, "cyclonedx": allBOMFiles} {
+		if !strings.Contains(string(component), "      "+report+": "+file+"\n") {
+			t.Errorf("the component takes the report %s from elsewhere than %s", report, file)
+		}
+	}
+	for _, name := range []string{bomFile, fmt.Sprintf(moreBOMFiles, 2)} {
+		if ok, err := filepath.Match(allBOMFiles, name); err != nil || !ok {
+			t.Errorf("%s is not among %s", name, allBOMFiles)
+		}
+	}
+	readme, err := os.ReadFile(filepath.Join(root, "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(readme), "<!-- variables:begin -->\n")
+	table, _, _ = strings.Cut(table, "<!-- variables:end -->")
+	all := append(variables(ending{}, "."), gitlab.Output{Name: "VEX_NOTE_URL"})
+	for _, v := range all {
+		if !strings.Contains(table, "| `"+v.Name+"` |") {
+			t.Errorf("README.md has no variable %s", v.Name)
+		}
+	}
+	if rows := strings.Count(table, "\n") - 2; rows != len(all) || rows > 20 {
+		t.Errorf("README.md has %d variables, the report %d", rows, len(all))
+	}
+	for _, v := range all { // which the program would take for inputs
+		if strings.HasPrefix(v.Name, "VEXXY_") {
+			t.Errorf("%s keeps a later job of vexxy's from running", v.Name)
 		}
 	}
 }

@@ -17,6 +17,10 @@ const (
 	capBPF      = 39
 )
 
+// machineGroups is the namespace of control groups that a machine starts with
+// (linux/include/uapi/linux/nsfs.h, CGROUP_NS_INIT_INO).
+const machineGroups = "cgroup:[4026531835]"
+
 // inspectGitLab says what a GitLab job has of what a run needs, by what the
 // job's own surroundings show below root. All of it is advice: the run itself
 // finds out.
@@ -40,6 +44,12 @@ func inspectGitLab(getenv func(string) string, root string) []finding {
 			remedy: "set privileged = true in [runners.docker] of the runner's config.toml: without it no sensor can be attached, and Docker-in-Docker does not start",
 		}
 		findings = append(findings, f)
+	}
+	if group, err := os.Readlink(filepath.Join(root, "proc/self/ns/cgroup")); err == nil {
+		findings = append(findings, finding{
+			name: "control groups", ok: group == machineGroups, detail: group,
+			remedy: "the sensor looks for the workload among the machine's control groups, and this job sees its own alone: the run will be inconclusive. Use the shell executor, or give the job's container the machine's (dockerd's --default-cgroupns-mode host, and /sys/fs/cgroup among the runner's volumes)",
+		})
 	}
 	if host := cluster.Elsewhere(getenv("DOCKER_HOST")); host != "" {
 		findings = append(findings, finding{

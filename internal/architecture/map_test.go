@@ -29,14 +29,15 @@ var packages = []row{
 	{"engine/kubescape/objects", []string{"evidence", "fault", "foreign", "inventory", "record"}},
 	{"engine/embedded", []string{"catalog", "evidence", "exercise", "fault", "inventory", "journal", "record", "sensor", "source", "subject", "window"}},
 	{"host/github", []string{"base", "bearer", "fault", "foreign", "steplog", "sticky"}},
-	{"host/github/githubtest", nil},
+	{"host/github/githubtest", []string{"sticky/stickytest"}},
 	{"host/gitlab", []string{"base", "bearer", "fault", "foreign", "steplog", "sticky"}},
-	{"host/gitlab/gitlabtest", nil},
+	{"host/gitlab/gitlabtest", []string{"sticky/stickytest"}},
 	{"host/local", []string{"fault", "foreign"}},
 	{"base", []string{"fault", "foreign"}},
 	{"bearer", []string{"foreign"}},
 	{"steplog", []string{"foreign"}},
 	{"sticky", nil},
+	{"sticky/stickytest", nil},
 
 	// Right of the record.
 	{"consume", []string{"foreign", "judge", "record", "subject"}},

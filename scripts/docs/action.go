@@ -53,6 +53,9 @@ const tokenInput = "github-token"
 func actionInputs(inputs []config.Input) string {
 	var b strings.Builder
 	for _, in := range inputs {
+		if in.Host == config.GitLab {
+			continue
+		}
 		fmt.Fprintf(&b, "  %s:\n    description: %s\n", in.Name, quoted(described(in)))
 		if in.Name == tokenInput {
 			b.WriteString("    default: ${{ github.token }}\n")

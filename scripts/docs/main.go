@@ -1,6 +1,6 @@
 // Command docs writes what is said in more than one place from where it is
-// said first: the inputs of action.yml from the program's, and the tables of
-// README.md from both. Its tests fail when they disagree.
+// said first: the inputs of action.yml and of templates/analyze.yml from the
+// program's, and the tables of README.md from all three. Its tests fail when they disagree.
 //
 //	go run ./scripts/docs
 package main
@@ -36,7 +36,7 @@ func run(root string) error {
 
 // written gives the files as they should be, by their paths.
 func written(root string) (map[string][]byte, error) {
-	actionPath, readmePath := root+"/action.yml", root+"/README.md"
+	actionPath, readmePath, templatePath := root+"/action.yml", root+"/README.md", root+"/templates/analyze.yml"
 	action, err := os.ReadFile(actionPath)
 	if err != nil {
 		return nil, err
@@ -52,15 +52,27 @@ func written(root string) (map[string][]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", actionPath, err)
 	}
+	part, err := os.ReadFile(templatePath)
+	if err != nil {
+		return nil, err
+	}
+	if part, err = template(part, config.Inputs()); err != nil {
+		return nil, fmt.Errorf("writing %s: %w", templatePath, err)
+	}
+	spec, err := parseComponent(part)
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", templatePath, err)
+	}
 	for mark, table := range map[string]string{
 		"inputs": config.Table(), "action-inputs": meta.ownInputs(), "outputs": meta.outputs(),
+		"component-inputs": spec.ownInputs(), "variables": meta.variables(),
 	} {
 		readme, err = between(readme, "<!-- "+mark+":begin -->\n", "<!-- "+mark+":end -->\n", table)
 		if err != nil {
 			return nil, fmt.Errorf("writing %s: %w", readmePath, err)
 		}
 	}
-	return map[string][]byte{actionPath: action, readmePath: readme}, nil
+	return map[string][]byte{actionPath: action, readmePath: readme, templatePath: part}, nil
 }
 
 // between gives the text with another one between its two marks.

@@ -19,14 +19,14 @@ func readme(t *testing.T) []byte {
 	return text
 }
 
-// TestFilesAgree holds action.yml and README.md to the program's inputs and to
-// each other.
+// TestFilesAgree holds action.yml, the component and README.md to the program's
+// inputs and to each other.
 func TestFilesAgree(t *testing.T) {
 	files, err := written("../..")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(files) != 2 {
+	if len(files) != 3 {
 		t.Errorf("%d files", len(files))
 	}
 	for path, want := range files {

@@ -18,7 +18,7 @@ images=(mmdebstrap=mmdebstrap unshare=util-linux /usr/share/keyrings/debian-arch
 demo=("${images[@]}" curl=curl)
 test=("${demo[@]}" gcc=gcc /usr/include/stdio.h=libc6-dev /usr/include/asm/errno.h=gcc-multilib musl-gcc=musl-tools
     rpm=rpm rpmbuild=rpm npm=npm node=nodejs openssl=openssl clang=clang llvm-strip=llvm /usr/include/bpf/bpf_helpers.h=libbpf-dev
-    shellcheck=shellcheck strace=strace pgrep=procps cmark-gfm=cmark-gfm)
+    shellcheck=shellcheck strace=strace pgrep=procps cmark-gfm=cmark-gfm rsync=rsync yamllint=yamllint)
 bench=("${test[@]}" xz=xz-utils)
 }
 

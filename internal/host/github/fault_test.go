@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"strings"
 	"testing"
@@ -14,6 +15,7 @@ import (
 	"github.com/vexxy/action/internal/fault"
 	"github.com/vexxy/action/internal/host/github/githubtest"
 	"github.com/vexxy/action/internal/sticky"
+	"github.com/vexxy/action/internal/sticky/stickytest"
 )
 
 // TestMain lets more tests run side by side than there are processors: those of
@@ -28,38 +30,18 @@ func TestMain(m *testing.M) {
 
 // apiFaults are the ways in which a request to GitHub's API goes wrong.
 func apiFaults() map[string]githubtest.Fault {
-	header := func(kv ...string) map[string]string { return map[string]string{kv[0]: kv[1]} }
-	return map[string]githubtest.Fault{
-		"500":                      {Status: 500, Body: `{"message":"oops"}`},
-		"500 after it was done":    {Status: 500, Done: true},
-		"502 of a proxy":           {Status: 502, Body: "<html><h1>Bad gateway</h1>"},
-		"503 with Retry-After":     {Status: 503, Header: header("Retry-After", "1")},
-		"504 after it was done":    {Status: 504, Done: true},
-		"400":                      {Status: 400, Body: `{"message":"Problems parsing JSON"}`},
-		"401":                      {Status: 401, Body: `{"message":"Bad credentials"}`},
-		"403":                      {Status: 403, Body: `{"message":"Resource not accessible by integration"}`},
-		"403 until the limit ends": {Status: 403, Header: map[string]string{"X-RateLimit-Limit": "5", "X-RateLimit-Remaining": "0", "X-RateLimit-Reset": fmt.Sprint(time.Now().Unix())}, Body: `{"message":"API rate limit exceeded"}`},
-		"403 for an hour":          {Status: 403, Header: map[string]string{"X-RateLimit-Limit": "5", "X-RateLimit-Remaining": "0", "X-RateLimit-Reset": fmt.Sprint(time.Now().Unix() + 3600)}, Body: `{"message":"API rate limit exceeded"}`},
-		"secondary limit":          {Status: 403, Header: header("Retry-After", "1"), Body: `{"message":"You have exceeded a secondary rate limit"}`},
-		"404":                      {Status: 404, Body: `{"message":"Not Found"}`},
-		"408":                      {Status: 408},
-		"410":                      {Status: 410, Body: `{"message":"This was deleted"}`},
-		"422":                      {Status: 422, Body: `{"message":"Validation Failed"}`},
-		"422 too long":             {Status: 422, Body: `{"message":"Validation Failed","errors":[{"message":"Body is too long"}]}`},
-		"429":                      {Status: 429, Header: header("Retry-After", "1")},
-		"429 with nonsense":        {Status: 429, Header: header("Retry-After", "-1e9")},
-		"elsewhere":                {Status: 302, Header: header("Location", "http://127.0.0.1:1/")},
-		"a loop":                   {Status: 302, Header: header("Location", "/")},
-		"no JSON":                  {Status: 200, Body: "<html>", Done: true},
-		"other JSON":               {Status: 200, Body: `[{"id":"x","body":{},"user":[]}]`, Done: true},
-		"null":                     {Status: 200, Body: "null", Done: true},
-		"nothing":                  {Status: 200, Done: true},
-		"endless":                  {Status: 200, Body: "[", Done: true, Endless: true},
-		"no answer":                {Status: 200, Hang: time.Minute},
-		"no answer, but done":      {Status: 200, Done: true, Hang: time.Minute},
-		"a lost connection":        {Drop: true},
-		"a late lost connection":   {Drop: true, Done: true},
+	limit := func(reset int64) map[string]string {
+		return map[string]string{"X-RateLimit-Limit": "5", "X-RateLimit-Remaining": "0", "X-RateLimit-Reset": fmt.Sprint(reset)}
 	}
+	now := time.Now().Unix()
+	all := stickytest.Faults()
+	maps.Copy(all, map[string]githubtest.Fault{
+		"403 until the limit ends": {Status: 403, Header: limit(now), Body: `{"message":"API rate limit exceeded"}`},
+		"403 for an hour":          {Status: 403, Header: limit(now + 3600), Body: `{"message":"API rate limit exceeded"}`},
+		"secondary limit":          {Status: 403, Header: map[string]string{"Retry-After": "1"}, Body: `{"message":"You have exceeded a secondary rate limit"}`},
+		"422 too long":             {Status: 422, Body: `{"message":"Validation Failed","errors":[{"message":"Body is too long"}]}`},
+	})
+	return all
 }
 
 // TestFaultsOfTheAPI lets every request fail in every way, once and for good.

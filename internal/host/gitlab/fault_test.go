@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"strings"
 	"testing"
@@ -14,6 +15,7 @@ import (
 	"github.com/vexxy/action/internal/fault"
 	"github.com/vexxy/action/internal/host/gitlab/gitlabtest"
 	"github.com/vexxy/action/internal/sticky"
+	"github.com/vexxy/action/internal/sticky/stickytest"
 )
 
 // TestMain lets more tests run side by side than there are processors: those of
@@ -30,44 +32,15 @@ const baseSHA = "1111111111111111111111111111111111111111"
 
 // apiFaults are the ways in which a request to GitLab's API goes wrong.
 func apiFaults() map[string]gitlabtest.Fault {
-	header := func(kv ...string) map[string]string {
-		m := map[string]string{}
-		for i := 0; i < len(kv); i += 2 {
-			m[kv[i]] = kv[i+1]
-		}
-		return m
-	}
-	return map[string]gitlabtest.Fault{
-		"500":                    {Status: 500, Body: `{"message":"500 Internal Server Error"}`},
-		"500 after it was done":  {Status: 500, Done: true},
-		"502 of a proxy":         {Status: 502, Body: "<html>"},
-		"503 with Retry-After":   {Status: 503, Header: header("Retry-After", "1")},
-		"504 after it was done":  {Status: 504, Done: true},
-		"400":                    {Status: 400, Body: `{"error":"body is missing"}`},
-		"401":                    {Status: 401, Body: `{"message":"401 Unauthorized"}`},
-		"403":                    {Status: 403, Body: `{"message":"403 Forbidden"}`},
-		"404":                    {Status: 404, Body: `{"message":"404 Not found"}`},
-		"408":                    {Status: 408},
-		"409":                    {Status: 409, Body: `{"message":"409 Conflict"}`},
-		"410":                    {Status: 410},
-		"413":                    {Status: 413},
-		"422":                    {Status: 422, Body: `{"message":"422 Unprocessable"}`},
-		"400 too long":           {Status: 400, Body: `{"message":{"note":["is too long (maximum is 1000000 characters)"]}}`},
-		"429":                    {Status: 429, Header: header("Retry-After", "1")},
-		"429 until it ends":      {Status: 429, Header: header("RateLimit-Remaining", "0", "RateLimit-Reset", fmt.Sprint(time.Now().Unix()))},
-		"429 with nonsense":      {Status: 429, Header: header("Retry-After", "-1e9")},
-		"elsewhere":              {Status: 302, Header: header("Location", "http://127.0.0.1:1/")},
-		"a loop":                 {Status: 302, Header: header("Location", "/api/v4/user")},
-		"no JSON":                {Status: 200, Body: "<html>", Done: true},
-		"other JSON":             {Status: 200, Body: `[{"id":"x","body":{},"author":[]}]`, Done: true},
-		"null":                   {Status: 200, Body: "null", Done: true},
-		"nothing":                {Status: 200, Done: true},
-		"endless":                {Status: 200, Body: "[", Done: true, Endless: true},
-		"no answer":              {Status: 200, Hang: time.Minute},
-		"no answer, but done":    {Status: 200, Done: true, Hang: time.Minute},
-		"a lost connection":      {Drop: true},
-		"a late lost connection": {Drop: true, Done: true},
-	}
+	all := stickytest.Faults()
+	maps.Copy(all, map[string]gitlabtest.Fault{
+		"409":               {Status: 409, Body: `{"message":"409 Conflict"}`},
+		"413":               {Status: 413},
+		"400 too long":      {Status: 400, Body: `{"message":{"note":["is too long (maximum is 1000000 characters)"]}}`},
+		"429 until it ends": {Status: 429, Header: map[string]string{"RateLimit-Remaining": "0", "RateLimit-Reset": fmt.Sprint(time.Now().Unix())}},
+		"a loop":            {Status: 302, Header: map[string]string{"Location": "/api/v4/user"}},
+	})
+	return all
 }
 
 // TestFaultsOfTheAPI lets every request fail in every way, once and for good.
@@ -125,7 +98,7 @@ func TestFaultsOfTheAPI(t *testing.T) {
 func readsBase(t *testing.T, a *API, name string) error {
 	t.Helper()
 	data, err := a.file(t.Context(), 11, baseSHA, "p.yml")
-	raw := map[string]string{"no JSON": "<html>", "other JSON": `[{"id":"x","body":{},"author":[]}]`, "null": "null", "nothing": "", "a loop": `{"id":4242,"username":"project_11_bot"}` + "\n"}
+	raw := map[string]string{"no JSON": "<html>", "other JSON": `[{"id":"x","body":{},"user":[],"author":[]}]`, "null": "null", "nothing": "", "a loop": `{"id":4242,"username":"project_11_bot"}` + "\n"}
 	answered, isRaw := raw[name]
 	if err == nil && string(data) != "base's" && !(isRaw && string(data) == answered) || err != nil && data != nil {
 		t.Errorf("the base's file is %.100q, %v", data, err)

@@ -234,3 +234,35 @@ func BenchmarkContainerScanning5kFindings(b *testing.B) {
 		scan(b, img)
 	}
 }
+
+// Several images have one report, with an ID for each finding of each; one that
+// was not judged makes the scan a failure.
+func TestSeveralImages(t *testing.T) {
+	a, b := reporttest.Sized(60), reporttest.Sized(60)
+	b.Record.Subject.Repository = "registry.example/other"
+	data, err := gitlab.ContainerScanningOf([]report.Image{a, b}, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := valid(t, schema(t), data); err != nil {
+		t.Error(err)
+	}
+	r := back(t, data)
+	ids, images := map[string]bool{}, map[string]bool{}
+	for _, v := range r.Vulnerabilities {
+		ids[v.ID], images[v.Location.Image] = true, true
+	}
+	if want := 2 * a.Judgement.Summary.Affected; len(ids) != want || len(images) != 2 || r.Scan.Status != "success" {
+		t.Errorf("%d IDs, want %d; %v; %s", len(ids), want, images, r.Scan.Status)
+	}
+	data, err = gitlab.ContainerScanningOf([]report.Image{a}, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := valid(t, schema(t), data); err != nil {
+		t.Error(err)
+	}
+	if r := back(t, data); r.Scan.Status != "failure" || len(r.Scan.Messages) != 1 || !strings.HasPrefix(r.Scan.Messages[0].Value, "2 of the images have no judgement") {
+		t.Errorf("%+v", r.Scan)
+	}
+}

@@ -4,18 +4,16 @@
 package githubtest
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
-	"time"
 	"unicode/utf8"
+
+	"github.com/vexxy/action/internal/sticky/stickytest"
 )
 
 // Token is the one that the server takes.
@@ -35,29 +33,14 @@ type Comment struct {
 	Body   string
 }
 
-// Request is one that came, and how it was answered.
-type Request struct {
-	Method, Path string
-	Status       int
-}
-
 // Fault is a failure of one request.
-type Fault struct {
-	Status int
-	Header map[string]string
-	Body   string
-	// Done lets the request take effect before it fails.
-	Done bool
-	// Hang holds the answer back for so long; the caller is likely gone then.
-	Hang time.Duration
-	// Drop ends the connection instead of an answer.
-	Drop bool
-	// Endless adds to the body for as long as anybody reads.
-	Endless bool
-}
+type Fault = stickytest.Fault
 
-// Server is the API of the repository octo/app.
+// Server is the API of the repository octo/app. Its requests are of the kinds
+// LIST, a GET of a pull request's comments, FILE, one of a file, and else of their
+// methods.
 type Server struct {
+	stickytest.API
 	URL string
 	// Viewer is who the token belongs to.
 	Viewer string
@@ -66,20 +49,16 @@ type Server struct {
 	Files map[string]string
 	// Pulls are the pull requests that there are.
 	Pulls []int
-	// Latency is the time that a request takes.
-	Latency time.Duration
 
 	server   *httptest.Server
-	mu       sync.Mutex
 	comments []Comment
 	next     int64
-	faults   map[string][]Fault
-	requests []Request
 }
 
 // New starts a server with the pull request 7. Close ends it.
 func New() *Server {
-	s := &Server{Viewer: Bot, Files: map[string]string{}, Pulls: []int{7}, next: 1000, faults: map[string][]Fault{}}
+	s := &Server{Viewer: Bot, Files: map[string]string{}, Pulls: []int{7}, next: 1000}
+	s.API.Kind, s.API.Stranger, s.API.Answer = kind, stranger, s.answer
 	s.server = httptest.NewServer(s)
 	s.URL = s.server.URL
 	return s
@@ -91,18 +70,10 @@ func (s *Server) Close() {
 	s.server.Close()
 }
 
-// Fail lets the next requests of a method fail, one fault each. The method
-// LIST is a GET of a pull request's comments, FILE a GET of a file.
-func (s *Server) Fail(method string, faults ...Fault) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.faults[method] = append(s.faults[method], faults...)
-}
-
 // Add puts a comment there, as somebody else has written it.
 func (s *Server) Add(author, body string) Comment {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.Lock()
+	defer s.Unlock()
 	return s.add(s.Pulls[0], author, body)
 }
 
@@ -115,92 +86,34 @@ func (s *Server) add(pull int, author, body string) Comment {
 
 // Comments gives all comments, oldest first.
 func (s *Server) Comments() []Comment {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.Lock()
+	defer s.Unlock()
 	return slices.Clone(s.comments)
 }
 
-// Requests gives all requests so far, or those of one method.
-func (s *Server) Requests(method string) []Request {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var got []Request
-	for _, r := range s.requests {
-		if method == "" || r.Method == method {
-			got = append(got, r)
-		}
+// parts are those of a request's path.
+func parts(r *http.Request) []string { return strings.Split(strings.Trim(r.URL.Path, "/"), "/") }
+
+func kind(r *http.Request) string {
+	switch parts := parts(r); {
+	case r.Method != http.MethodGet:
+	case len(parts) == 6 && parts[5] == "comments":
+		return "LIST"
+	case len(parts) > 4 && parts[3] == "contents":
+		return "FILE"
 	}
-	return got
+	return r.Method
 }
 
-// ServeHTTP answers a request.
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	// Only then is it noticed when the caller leaves.
-	body, _ := io.ReadAll(io.LimitReader(r.Body, 1<<20))
-	r.Body = io.NopCloser(bytes.NewReader(body))
-	time.Sleep(s.Latency / 2)
-	status, answer := s.guard(r)
-	for name, value := range status.Header {
-		w.Header().Set(name, value)
-	}
-	if status.Hang > 0 {
-		select {
-		case <-r.Context().Done():
-		case <-time.After(status.Hang):
-		}
-	}
-	time.Sleep(s.Latency / 2)
-	if status.Drop {
-		panic(http.ErrAbortHandler)
-	}
-	w.Header().Set("Content-Type", "application/json; charset=utf-8")
-	w.WriteHeader(status.Status)
-	if answer != nil {
-		_ = json.NewEncoder(w).Encode(answer)
-	} else if status.Body != "" {
-		_, _ = w.Write([]byte(status.Body))
-	}
-	if !status.Endless {
-		return
-	}
-	for filler := []byte(strings.Repeat(" ", 1<<20)); ; {
-		if _, err := w.Write(filler); err != nil {
-			return
-		}
-	}
-}
-
-// guard keeps a list of the requests, and lets those fail that are to.
-func (s *Server) guard(r *http.Request) (f Fault, answer any) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	method := r.Method
-	parts := strings.Split(strings.Trim(r.URL.Path, "/"), "/")
-	switch {
-	case method == http.MethodGet && len(parts) == 6 && parts[5] == "comments":
-		method = "LIST"
-	case method == http.MethodGet && len(parts) > 4 && parts[3] == "contents":
-		method = "FILE"
-	}
-	defer func() { s.requests = append(s.requests, Request{method, r.URL.RequestURI(), f.Status}) }()
-	if r.Header.Get("Authorization") != "Bearer "+Token {
-		return Fault{Status: http.StatusUnauthorized}, message("Bad credentials")
-	}
-	if queue := s.faults[method]; len(queue) > 0 {
-		s.faults[method] = queue[1:]
-		if queue[0].Done {
-			s.answer(r, parts)
-		}
-		return queue[0], nil
-	}
-	status, answer := s.answer(r, parts)
-	return Fault{Status: status}, answer
+func stranger(r *http.Request) (int, any, bool) {
+	return http.StatusUnauthorized, message("Bad credentials"), r.Header.Get("Authorization") != "Bearer "+Token
 }
 
 func message(text string) map[string]string { return map[string]string{"message": text} }
 
 // answer does what a request asks for.
-func (s *Server) answer(r *http.Request, parts []string) (int, any) {
+func (s *Server) answer(r *http.Request) (int, any) {
+	parts := parts(r)
 	var in struct{ Body, Query string }
 	_ = json.NewDecoder(r.Body).Decode(&in)
 	missing := message("Not Found")
@@ -257,17 +170,13 @@ func (s *Server) answer(r *http.Request, parts []string) (int, any) {
 }
 
 func (s *Server) list(r *http.Request, pull int) []any {
-	page, _ := strconv.Atoi(r.URL.Query().Get("page"))
-	each, _ := strconv.Atoi(r.URL.Query().Get("per_page"))
-	page, each = max(1, page), min(100, max(1, each))
 	all := []any{}
 	for _, c := range s.comments {
 		if c.Pull == pull {
 			all = append(all, s.shown(c))
 		}
 	}
-	from := min(len(all), (page-1)*each)
-	return all[from:min(len(all), from+each)]
+	return stickytest.Page(r, all)
 }
 
 func (s *Server) shown(c Comment) any {

@@ -4,19 +4,17 @@
 package gitlabtest
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
-	"time"
 	"unicode/utf8"
+
+	"github.com/vexxy/action/internal/sticky/stickytest"
 )
 
 // Token is the one that the server takes.
@@ -35,47 +33,28 @@ type Note struct {
 	System          bool
 }
 
-// Request is one that came, and how it was answered.
-type Request struct {
-	Method, Path string
-	Status       int
-}
-
 // Fault is a failure of one request.
-type Fault struct {
-	Status int
-	Header map[string]string
-	Body   string
-	// Done lets the request take effect before it fails.
-	Done bool
-	// Hang holds the answer back for so long; the caller is likely gone then.
-	Hang time.Duration
-	// Drop ends the connection instead of an answer.
-	Drop bool
-	// Endless adds to the body for as long as anybody reads.
-	Endless bool
-}
+type Fault = stickytest.Fault
 
-// Server is the API of project 11 at /api/v4, whose merge request is 7.
+// Server is the API of project 11 at /api/v4, whose merge request is 7. Its
+// requests are of the kinds LIST, a GET of a merge request's notes, USER, one of
+// the token's user, FILE, one of a file, and else of their methods.
 type Server struct {
+	stickytest.API
 	URL string
 	// Files are the contents of commits, by "COMMIT:PATH". There is a commit
 	// where it has a file, be it of no name.
 	Files map[string]string
-	// Latency is the time that a request takes.
-	Latency time.Duration
 
-	server   *httptest.Server
-	mu       sync.Mutex
-	notes    []Note
-	next     int64
-	faults   map[string][]Fault
-	requests []Request
+	server *httptest.Server
+	notes  []Note
+	next   int64
 }
 
 // New starts a server. Close ends it.
 func New() *Server {
-	s := &Server{Files: map[string]string{}, next: 1000, faults: map[string][]Fault{}}
+	s := &Server{Files: map[string]string{}, next: 1000}
+	s.API.Kind, s.API.Stranger, s.API.Answer = kind, stranger, s.answer
 	s.server = httptest.NewServer(s)
 	s.URL = s.server.URL + "/api/v4"
 	return s
@@ -87,19 +66,10 @@ func (s *Server) Close() {
 	s.server.Close()
 }
 
-// Fail lets the next requests of a method fail, one fault each. The method
-// LIST is a GET of a merge request's notes, USER one of the token's user, FILE
-// one of a file.
-func (s *Server) Fail(method string, faults ...Fault) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.faults[method] = append(s.faults[method], faults...)
-}
-
 // Add puts a note there, as somebody has written it.
 func (s *Server) Add(n Note) Note {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.Lock()
+	defer s.Unlock()
 	return s.add(n)
 }
 
@@ -112,106 +82,42 @@ func (s *Server) add(n Note) Note {
 
 // Notes gives all notes, oldest first.
 func (s *Server) Notes() []Note {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.Lock()
+	defer s.Unlock()
 	return slices.Clone(s.notes)
 }
 
-// Requests gives all requests so far, or those of one method.
-func (s *Server) Requests(method string) []Request {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var got []Request
-	for _, r := range s.requests {
-		if method == "" || r.Method == method {
-			got = append(got, r)
-		}
-	}
-	return got
-}
-
-// ServeHTTP answers a request.
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	// Only then is it noticed when the caller leaves.
-	body, _ := io.ReadAll(io.LimitReader(r.Body, 8<<20))
-	r.Body = io.NopCloser(bytes.NewReader(body))
-	time.Sleep(s.Latency / 2)
-	f, answer := s.guard(r)
-	for name, value := range f.Header {
-		w.Header().Set(name, value)
-	}
-	if f.Hang > 0 {
-		select {
-		case <-r.Context().Done():
-		case <-time.After(f.Hang):
-		}
-	}
-	time.Sleep(s.Latency / 2)
-	if f.Drop {
-		panic(http.ErrAbortHandler)
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(f.Status)
-	switch answer := answer.(type) {
-	case nil:
-		_, _ = w.Write([]byte(f.Body))
-	case raw:
-		_, _ = w.Write([]byte(answer))
-	default:
-		_ = json.NewEncoder(w).Encode(answer)
-	}
-	if !f.Endless {
-		return
-	}
-	for filler := []byte(strings.Repeat(" ", 1<<20)); ; {
-		if _, err := w.Write(filler); err != nil {
-			return
-		}
-	}
-}
-
-// raw is an answer that is no JSON.
-type raw string
-
-// guard keeps a list of the requests, and lets those fail that are to.
-func (s *Server) guard(r *http.Request) (f Fault, answer any) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var parts []string
+// parts are those of a request's path.
+func parts(r *http.Request) (all []string) {
 	for part := range strings.SplitSeq(strings.Trim(strings.TrimPrefix(r.URL.EscapedPath(), "/api/v4"), "/"), "/") {
 		part, _ = url.PathUnescape(part)
-		parts = append(parts, part)
+		all = append(all, part)
 	}
-	method := r.Method
-	if method == http.MethodGet {
-		switch {
-		case parts[0] == "user":
-			method = "USER"
-		case len(parts) == 5 && parts[4] == "notes":
-			method = "LIST"
-		case len(parts) == 6 && parts[3] == "files":
-			method = "FILE"
-		}
+	return all
+}
+
+func kind(r *http.Request) string {
+	switch parts := parts(r); {
+	case r.Method != http.MethodGet:
+	case parts[0] == "user":
+		return "USER"
+	case len(parts) == 5 && parts[4] == "notes":
+		return "LIST"
+	case len(parts) == 6 && parts[3] == "files":
+		return "FILE"
 	}
-	defer func() { s.requests = append(s.requests, Request{method, r.URL.RequestURI(), f.Status}) }()
-	if r.Header.Get("PRIVATE-TOKEN") != Token {
-		return Fault{Status: http.StatusUnauthorized}, message("401 Unauthorized")
-	}
-	if queue := s.faults[method]; len(queue) > 0 {
-		s.faults[method] = queue[1:]
-		if queue[0].Done {
-			s.answer(r, parts)
-		}
-		return queue[0], nil
-	}
-	status, answer := s.answer(r, parts)
-	return Fault{Status: status}, answer
+	return r.Method
+}
+
+func stranger(r *http.Request) (int, any, bool) {
+	return http.StatusUnauthorized, message("401 Unauthorized"), r.Header.Get("PRIVATE-TOKEN") != Token
 }
 
 func message(text string) map[string]string { return map[string]string{"message": text} }
 
 // answer does what a request asks for.
-func (s *Server) answer(r *http.Request, parts []string) (int, any) {
+func (s *Server) answer(r *http.Request) (int, any) {
+	parts := parts(r)
 	missing := message("404 Not found")
 	switch {
 	case parts[0] == "user":
@@ -230,7 +136,7 @@ func (s *Server) answer(r *http.Request, parts []string) (int, any) {
 		if !ok {
 			return http.StatusNotFound, missing
 		}
-		return http.StatusOK, raw(text)
+		return http.StatusOK, stickytest.Raw(text)
 	case parts[2] != "merge_requests" || parts[3] != "7" || parts[4] != "notes":
 		return http.StatusNotFound, missing
 	case len(parts) == 6:
@@ -279,9 +185,6 @@ func written(r *http.Request) (body string, bad any) {
 
 func (s *Server) list(r *http.Request) []any {
 	q := r.URL.Query()
-	page, _ := strconv.Atoi(q.Get("page"))
-	each, _ := strconv.Atoi(q.Get("per_page"))
-	page, each = max(1, page), min(100, max(1, each))
 	all := []any{}
 	for _, n := range s.notes {
 		all = append(all, shown(n))
@@ -289,8 +192,7 @@ func (s *Server) list(r *http.Request) []any {
 	if q.Get("sort") != "asc" || q.Get("order_by") != "created_at" {
 		slices.Reverse(all) // the newest first, where nobody says
 	}
-	from := min(len(all), (page-1)*each)
-	return all[from:min(len(all), from+each)]
+	return stickytest.Page(r, all)
 }
 
 func shown(n Note) any {
