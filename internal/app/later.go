@@ -113,13 +113,7 @@ func performLater(ctx context.Context, s Streams, args []string, h host, end *en
 	}
 	end.out, err = run.Again(ctx, plan, all)
 	h.Close()
-	if cerr := j.Close(string(end.out.Verdict)); cerr != nil && err == nil {
-		err = fault.New(fault.Infra, "", "closing the journal: %w", cerr)
-	}
-	if err != nil { // while the context knows the deadline
-		return fault.Worst(end.out.Code, fault.CodeOf(ctx, err)), err
-	}
-	return end.out.Code, nil
+	return closed(ctx, j, end.out, err)
 }
 
 // fits finds what a part of a split run cannot do without.

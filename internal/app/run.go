@@ -109,13 +109,19 @@ func perform(ctx context.Context, s Streams, args []string, h host, end *ending)
 	}
 	end.out, err = observe(ctx, s, cfg, plan, j)
 	h.Close()
-	if cerr := j.Close(string(end.out.Verdict)); cerr != nil && err == nil {
+	return closed(ctx, j, end.out, err)
+}
+
+// closed closes the journal of a run that came to this outcome, or to an error,
+// and gives the run's code while the context knows the deadline.
+func closed(ctx context.Context, j *journal.Journal, out run.Outcome, err error) (fault.Code, error) {
+	if cerr := j.Close(string(out.Verdict)); cerr != nil && err == nil {
 		err = fault.New(fault.Infra, "", "closing the journal: %w", cerr)
 	}
-	if err != nil { // while the context knows the deadline
-		return fault.Worst(end.out.Code, fault.CodeOf(ctx, err)), err
+	if err != nil {
+		return fault.Worst(out.Code, fault.CodeOf(ctx, err)), err
 	}
-	return end.out.Code, nil
+	return out.Code, nil
 }
 
 // observe completes the plan, runs it, and takes back all that it made, whatever

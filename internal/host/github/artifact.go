@@ -49,23 +49,16 @@ func (a *API) LatestArtifact(ctx context.Context, e Event, name, dir string) (*A
 	if e.Branch == "" || e.Workflow == "" && e.Trigger == nil {
 		return nil, fault.New(fault.Infra, "it is set by GitHub's runner", "looking for artifact %q: the event names no branch and workflow", text(name, 100))
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, a.budget, fmt.Errorf("not done after %s", a.budget))
-	defer cancel()
-	p := sticky.Patience{Until: time.Now().Add(a.budget), Next: a.backoff}
-	for {
-		got, err, f := a.latest(ctx, e, name, dir)
-		switch f.Kind {
-		case sticky.Answered:
-			return got, err
-		case sticky.Passing, sticky.Limited:
-			if err := p.Wait(ctx, f); err == nil {
-				continue
-			} else {
-				f.What = err.Error()
-			}
-		}
+	var got *Artifact
+	var err error
+	f := a.patiently(ctx, func(ctx context.Context) (f sticky.Failure) {
+		got, f, err = a.latest(ctx, e, name, dir)
+		return f
+	})
+	if f.Kind != sticky.Answered {
 		return nil, explainArtifact(fmt.Sprintf("looking for artifact %q on %s", text(name, 100), text(e.Branch, 100)), f)
 	}
+	return got, err
 }
 
 // explainArtifact makes the one notice of an artifact that cannot be had.
@@ -80,28 +73,28 @@ func explainArtifact(doing string, f sticky.Failure) error {
 	return fault.New(fault.Infra, hint, "%s: %s", doing, f.What)
 }
 
-func (a *API) latest(ctx context.Context, e Event, name, dir string) (*Artifact, error, sticky.Failure) {
+func (a *API) latest(ctx context.Context, e Event, name, dir string) (*Artifact, sticky.Failure, error) {
 	runs, f := a.runs(ctx, e)
 	if f.Kind != sticky.Answered {
-		return nil, nil, f
+		return nil, f, nil
 	}
 	for _, run := range runs[:min(len(runs), maxRuns)] {
 		id, f := a.artifactOf(ctx, e, run.GetID(), name)
 		if f.Kind != sticky.Answered {
-			return nil, nil, f
+			return nil, f, nil
 		}
 		if id == 0 {
 			continue
 		}
 		got := &Artifact{From: fmt.Sprintf("artifact %s of run %d (%s), commit %.12s of %s", text(name, 100), run.GetRunNumber(), run.GetCreatedAt().UTC().Format(time.RFC3339), text(run.GetHeadSHA(), 64), text(e.Branch, 200))}
-		err, f := a.download(ctx, e, id, dir, got)
+		f, err := a.download(ctx, e, id, dir, got)
 		if err != nil || f.Kind != sticky.Answered {
-			return nil, err, f
+			return nil, f, err
 		}
-		return got, nil, f
+		return got, f, nil
 	}
-	return nil, fault.New(fault.Infra, "it is there once a run on that branch has succeeded and kept it (actions/upload-artifact)",
-		"looking for artifact %q: no successful run on %s has it: %w", text(name, 100), text(e.Branch, 100), fs.ErrNotExist), sticky.Failure{Kind: sticky.Answered}
+	return nil, sticky.Failure{Kind: sticky.Answered}, fault.New(fault.Infra, "it is there once a run on that branch has succeeded and kept it (actions/upload-artifact)",
+		"looking for artifact %q: no successful run on %s has it: %w", text(name, 100), text(e.Branch, 100), fs.ErrNotExist)
 }
 
 // runs lists the successful runs of the repository's own code on the branch,
@@ -148,7 +141,7 @@ func (a *API) artifactOf(ctx context.Context, e Event, run int64, name string) (
 }
 
 // download fetches an archive from where the API sends us, without the token.
-func (a *API) download(ctx context.Context, e Event, id int64, dir string, got *Artifact) (error, sticky.Failure) {
+func (a *API) download(ctx context.Context, e Event, id int64, dir string, got *Artifact) (sticky.Failure, error) {
 	one, cancel := a.once(ctx)
 	defer cancel()
 	at, resp, err := a.client.Actions.DownloadArtifact(one, e.Owner, e.Repo, id, 0)
@@ -156,20 +149,20 @@ func (a *API) download(ctx context.Context, e Event, id int64, dir string, got *
 		if resp != nil && resp.Response != nil {
 			err = &gh.ErrorResponse{Response: resp.Response}
 		}
-		return nil, fail(err)
+		return fail(err), nil
 	}
 	if at.Scheme != "https" && at.Scheme != a.client.BaseURL.Scheme {
-		return nil, sticky.Failure{Kind: sticky.Refused, What: "the archive is at an address that is not encrypted"}
+		return sticky.Failure{Kind: sticky.Refused, What: "the archive is at an address that is not encrypted"}, nil
 	}
 	f, err := os.CreateTemp(dir, "vexxy-artifact-")
 	if err != nil {
-		return fault.New(fault.Infra, "check the space of the temporary directory", "downloading artifact: %w", err), sticky.Failure{Kind: sticky.Answered}
+		return sticky.Failure{Kind: sticky.Answered}, fault.New(fault.Infra, "check the space of the temporary directory", "downloading artifact: %w", err)
 	}
 	got.file = f
 	failed := fetch(ctx, at, f)
 	if failed.Kind != sticky.Answered {
 		got.Close()
-		return nil, failed
+		return failed, nil
 	}
 	info, err := f.Stat()
 	if err == nil {
@@ -177,9 +170,9 @@ func (a *API) download(ctx context.Context, e Event, id int64, dir string, got *
 	}
 	if err != nil {
 		got.Close()
-		return fault.New(fault.Infra, "", "reading artifact: %w", err), sticky.Failure{Kind: sticky.Answered}
+		return sticky.Failure{Kind: sticky.Answered}, fault.New(fault.Infra, "", "reading artifact: %w", err)
 	}
-	return nil, sticky.Failure{Kind: sticky.Answered}
+	return failed, nil
 }
 
 func fetch(ctx context.Context, at *url.URL, to io.Writer) sticky.Failure {

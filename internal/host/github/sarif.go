@@ -7,7 +7,6 @@ import (
 	"encoding/base64"
 	"fmt"
 	"strings"
-	"time"
 
 	gh "github.com/google/go-github/v60/github"
 
@@ -38,23 +37,13 @@ func (a *API) Upload(ctx context.Context, owner, repo string, analysis Analysis)
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, a.budget, fmt.Errorf("not done after %s", a.budget))
-	defer cancel()
-	p := sticky.Patience{Until: time.Now().Add(a.budget), Next: a.backoff}
-	for {
-		f := a.upload(ctx, owner, repo, &gh.SarifAnalysis{CommitSHA: &analysis.Commit, Ref: &analysis.Ref, Sarif: &packed})
-		switch f.Kind {
-		case sticky.Answered:
-			return nil
-		case sticky.Passing, sticky.Limited:
-			if err := p.Wait(ctx, f); err == nil {
-				continue
-			} else {
-				f.What = err.Error()
-			}
-		}
-		return explainUpload(f)
+	f := a.patiently(ctx, func(ctx context.Context) sticky.Failure {
+		return a.upload(ctx, owner, repo, &gh.SarifAnalysis{CommitSHA: &analysis.Commit, Ref: &analysis.Ref, Sarif: &packed})
+	})
+	if f.Kind == sticky.Answered {
+		return nil
 	}
+	return explainUpload(f)
 }
 
 func (a *API) upload(ctx context.Context, owner, repo string, analysis *gh.SarifAnalysis) sticky.Failure {

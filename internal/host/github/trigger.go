@@ -94,24 +94,16 @@ func (a *API) PullOf(ctx context.Context, e Event) (number int, why string, err 
 	case t.HeadOwner == "" || t.HeadBranch == "":
 		return 0, "the fork of this pull request is gone", nil
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, a.budget, fmt.Errorf("not done after %s", a.budget))
-	defer cancel()
-	p := sticky.Patience{Until: time.Now().Add(a.budget), Next: a.backoff}
-	for {
-		list, f := a.openPulls(ctx, e)
-		switch f.Kind {
-		case sticky.Answered:
-			number, why = t.choose(list)
-			return number, why, nil
-		case sticky.Passing, sticky.Limited:
-			if err := p.Wait(ctx, f); err != nil {
-				f.What = err.Error()
-				return 0, "", explain("looking for the pull request", f, commentPermission)
-			}
-		default:
-			return 0, "", explain("looking for the pull request", f, commentPermission)
-		}
+	var list []*gh.PullRequest
+	f := a.patiently(ctx, func(ctx context.Context) (f sticky.Failure) {
+		list, f = a.openPulls(ctx, e)
+		return f
+	})
+	if f.Kind != sticky.Answered {
+		return 0, "", explain("looking for the pull request", f, commentPermission)
 	}
+	number, why = t.choose(list)
+	return number, why, nil
 }
 
 func (a *API) openPulls(ctx context.Context, e Event) ([]*gh.PullRequest, sticky.Failure) {
