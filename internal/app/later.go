@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/vexxy/action/internal/attest"
@@ -63,8 +64,14 @@ func performLater(ctx context.Context, s Streams, args []string, h host, end *en
 	if err := end.part.fits(cfg); err != nil {
 		return fault.Pass, err
 	}
-	if err := apart(dir, cfg.OutputDir); err != nil {
-		return fault.Pass, err
+	paths := []string{cfg.OutputDir}
+	if cfg.Baseline != "" && !strings.HasPrefix(cfg.Baseline, artifactPrefix) {
+		paths = append(paths, cfg.Baseline) // what is judged does not say what is old
+	}
+	for _, path := range paths {
+		if err := apart(dir, path); err != nil {
+			return fault.Pass, err
+		}
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, cfg.Deadline, fault.ErrDeadline)
 	defer cancel()

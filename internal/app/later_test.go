@@ -274,6 +274,7 @@ func TestResultsAreApart(t *testing.T) {
 		"the other in the one": {"observed", "INPUT_OUTPUT-DIR=observed/results"},
 		"by a link":            {"alias", "INPUT_OUTPUT-DIR=observed"},
 		"the workspace":        {".", "INPUT_OUTPUT-DIR=/tmp/vexxy-elsewhere"},
+		"the baseline":         {"observed", "INPUT_BASELINE=observed/result.json"},
 		"the configuration":    {"observed", "INPUT_CONFIG=observed/.vexxy.yml"},
 	} {
 		t.Run(name, func(t *testing.T) {
