@@ -49,7 +49,7 @@ func TestPullRequestBringsItsBaseline(t *testing.T) {
 					}
 				}
 			}
-			set, err := openBaseline(config.Config{Baseline: "old.json"}, newHost(j.streams(t)).instead)
+			set, err := openBaseline(t.Context(), config.Config{Baseline: "old.json"}, newHost(j.streams(t)))
 			if b := set.For(rec.Subject, true); b.Usable() != c.usable || (err == nil) != c.usable {
 				t.Errorf("problem %q, %v", b.Problem, err)
 			}

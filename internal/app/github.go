@@ -6,16 +6,16 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/vexxy/action/internal/base"
 	"github.com/vexxy/action/internal/config"
 	"github.com/vexxy/action/internal/fault"
-	"github.com/vexxy/action/internal/foreign"
 	"github.com/vexxy/action/internal/host/github"
+	"github.com/vexxy/action/internal/record"
 	"github.com/vexxy/action/internal/report"
-	"github.com/vexxy/action/internal/run"
 	"github.com/vexxy/action/internal/sticky"
 )
 
@@ -28,6 +28,7 @@ type gitHub struct {
 	failed error      // why the event could not be read
 	base   *base.Base // of a pull request
 	begun  time.Time
+	found  *pullRequest // what pull has found
 }
 
 func newGitHub(s Streams, getenv func(string) string) *gitHub {
@@ -107,6 +108,22 @@ func private(name string) bool {
 	return strings.HasPrefix(name, "INPUT_")
 }
 
+// origins are this run and, where it follows another one, that.
+func (g *gitHub) origins() ([]record.Origin, error) {
+	e := g.event
+	if e.Repo == "" || e.RunID <= 0 || e.Commit == "" {
+		return nil, fault.New(fault.Infra, "run it in a job whose GITHUB_REPOSITORY, GITHUB_RUN_ID and GITHUB_SHA are GitHub's own", "reading what this job is for: the environment does not tell")
+	}
+	of := func(id int64, commit string) record.Origin {
+		return record.Origin{Repository: e.Owner + "/" + e.Repo, Commit: commit, Run: strconv.FormatInt(id, 10)}
+	}
+	all := []record.Origin{of(e.RunID, e.Commit)}
+	if e.Trigger != nil {
+		all = append(all, of(e.Trigger.ID, e.Trigger.HeadSHA))
+	}
+	return all, nil
+}
+
 // unsigned is of pull requests from forks, whose jobs get no identity token.
 func (g *gitHub) unsigned() string {
 	if g.event.Pull != nil && g.event.Pull.Fork {
@@ -123,10 +140,14 @@ func (g *gitHub) publish(ctx context.Context, end ending) {
 	})
 	g.annotate(end)
 	g.try("outputs", g.SetOutputs(outputs(end)))
+	if end.part == partAttest {
+		return // what was found is told by the job that publishes
+	}
 	g.try("the job's summary", g.Summarise(g.body(end)))
 	if url := g.comment(ctx, end); url != "" {
 		g.try("the output comment-url", g.SetOutputs([]github.Output{{Name: "comment-url", Value: url}}))
 	}
+	g.upload(ctx, end)
 }
 
 // try says what could not be published.
@@ -158,55 +179,27 @@ func (g *gitHub) annotate(end ending) {
 
 // foot is what stands below all that is said of a run: what was ignored, and
 // the run's own link.
-func (g *gitHub) foot() string {
+func (g *gitHub) foot(end ending) string {
 	var links []string
-	if g.event.Pull != nil {
+	number, attempt, url := g.event.RunNumber, g.event.RunAttempt, g.event.RunURL
+	switch t := g.event.Trigger; {
+	case g.event.Pull != nil:
 		links = append(links, "commit "+g.event.Pull.HeadSHA[:12])
+	case t != nil && end.part == partPublish:
+		links = append(links, "commit "+t.HeadSHA[:12])
+		number, attempt, url = t.Number, t.Attempt, t.URL
 	}
-	if g.event.RunURL != "" {
-		links = append(links, fmt.Sprintf("[run %d, attempt %d](%s)", g.event.RunNumber, g.event.RunAttempt, g.event.RunURL))
+	if url != "" {
+		links = append(links, fmt.Sprintf("[run %d, attempt %d](%s)", number, attempt, url))
 	}
 	return foot(g.base, links)
 }
 
 // body renders the job's page.
 func (g *gitHub) body(end ending) github.Body {
-	foot := g.foot()
+	foot := g.foot(end)
 	return func(limit int) []byte {
 		left := limit - len(foot)
 		return append(sticky.Cut(summary(end, left), left), foot...)
 	}
-}
-
-// comment brings the pull request's comment up to date, and gives its URL. What
-// cannot be posted is among the run's documents.
-func (g *gitHub) comment(ctx context.Context, end ending) string {
-	cancelled := end.code == fault.Interrupted || end.code == fault.Terminated
-	if g.event.Pull == nil || len(end.cfg.Images) == 0 || cancelled || end.cfg.Publication.Comment == string(sticky.Never) {
-		return ""
-	}
-	none := func(why string) string {
-		g.Annotate(github.Notice, "vexxy: no comment", why+"\nthe job's summary and "+run.CommentFile+" in "+end.cfg.OutputDir+" have the text")
-		return ""
-	}
-	if g.event.Pull.Fork {
-		return none("pull requests from forks have a token that can read alone")
-	}
-	token := end.cfg.Publication.GitHubToken.Reveal()
-	if token == "" { // a program in a workflow, which may not want one
-		return none("there is no token for it: pass ${{ github.token }} as github-token")
-	}
-	c := commentOf(end, github.Site(g.getenv), remark(end, g.foot()))
-	c.Order = sticky.Order{Run: g.event.RunNumber, Attempt: g.event.RunAttempt, Started: g.begun.UnixNano()}
-	api, err := github.NewAPI(g.getenv, token)
-	var posted sticky.Posted
-	if err == nil {
-		posted, err = api.Post(ctx, g.event.Owner, g.event.Repo, g.event.Pull.Number, c)
-	}
-	if err != nil {
-		g.try("no comment", err)
-		return ""
-	}
-	fmt.Fprintf(g.s.Out, "comment %s %s\n", posted.Did, foreign.Text(posted.URL).Line(500))
-	return posted.URL
 }

@@ -21,10 +21,13 @@ import (
 // job is a GitHub job in a workspace of its own, with GitHub's API beside it.
 type job struct {
 	api               *githubtest.Server
-	dir, base         string // workspace, the pull request's base commit
+	dir, base, head   string // workspace, the pull request's base and head commit
 	environ           []string
 	log, output, page string // files
 }
+
+// forkSHA is the commit that the run before a job for workflow_run was for.
+const forkSHA = "4444444444444444444444444444444444444444"
 
 // newJob makes the workspace: a checkout whose base has the one configuration
 // and whose head has the other.
@@ -47,21 +50,24 @@ func newJob(t *testing.T, event, base, head string, environ ...string) *job {
 		git("commit", "-q", "--allow-empty", "-m", "x")
 		commits = append(commits, git("rev-parse", "HEAD"))
 	}
-	j.base = commits[0]
+	j.base, j.head = commits[0], commits[1]
 	files := t.TempDir()
 	j.log, j.output, j.page = filepath.Join(files, "log"), filepath.Join(files, "output"), filepath.Join(files, "summary")
 	payload := filepath.Join(files, "event.json")
 	switch event {
 	case "pull_request", "fork":
 		id := map[string]int{"pull_request": 1, "fork": 2}[event]
-		write(t, payload, fmt.Sprintf(`{"pull_request":{"number":7,"head":{"sha":%q,"repo":{"id":%d}},"base":{"sha":%q,"repo":{"id":1}}}}`, commits[1], id, commits[0]))
+		write(t, payload, fmt.Sprintf(`{"pull_request":{"number":7,"head":{"sha":%q,"repo":{"id":%d}},"base":{"sha":%q,"ref":"main","repo":{"id":1}}}}`, commits[1], id, commits[0]))
 		event = "pull_request"
+	case "workflow_run": // the end of the run 55 for a pull request from a fork
+		write(t, payload, fmt.Sprintf(`{"workflow_run":{"id":55,"run_number":12,"run_attempt":1,"event":"pull_request","head_sha":%q,"head_branch":"change",
+			"head_repository":{"id":2,"owner":{"login":"mallory"}}}}`, forkSHA))
 	default:
 		write(t, payload, `{"ref":"refs/heads/main","repository":{"full_name":"octo/app"}}`)
 	}
 	j.environ = append([]string{
 		"GITHUB_ACTIONS=true", "GITHUB_EVENT_NAME=" + event, "GITHUB_EVENT_PATH=" + payload, "GITHUB_REPOSITORY=octo/app",
-		"GITHUB_WORKSPACE=" + j.dir, "GITHUB_API_URL=" + j.api.URL, "GITHUB_SERVER_URL=https://github.example", "GITHUB_RUN_ID=99",
+		"GITHUB_WORKSPACE=" + j.dir, "GITHUB_API_URL=" + j.api.URL, "GITHUB_SERVER_URL=https://github.example", "GITHUB_RUN_ID=99", "GITHUB_SHA=" + commits[1],
 		"GITHUB_RUN_NUMBER=3", "GITHUB_RUN_ATTEMPT=1", "GITHUB_JOB=scan", "GITHUB_WORKFLOW_REF=octo/app/.github/workflows/ci.yml@refs/pull/7/merge",
 		"GITHUB_OUTPUT=" + j.output, "GITHUB_STEP_SUMMARY=" + j.page, "INPUT_GITHUB-TOKEN=" + githubtest.Token,
 		"INPUT_IMAGE=registry.example/app:" + commits[1], "INPUT_COMMENT=", "INPUT_BINARY=/x", `INPUT_MATRIX={"a":1}`,
@@ -176,7 +182,7 @@ func TestPublishOnAPullRequest(t *testing.T) {
 		"affected-critical": "0", "affected-high": "1", "affected-medium": "0", "affected-low": "0",
 		"vex": dir + "/vex.openvex.json", "sbom": dir + "/sbom.cdx.json", "runtime-sbom": dir + "/sbom.runtime.cdx.json",
 		"result": dir + "/result.json", "summary": dir + "/summary.md", "output-dir": dir, "sarif": dir + "/results.sarif",
-		"digest": "sha256:fa01ef8365b9ffda3ec9cd1939afc5ecb4813682eb7974b838879b3cfada518a", "run-id": end.out.ID,
+		"digest": "sha256:fa01ef8365b9ffda3ec9cd1939afc5ecb4813682eb7974b838879b3cfada518a", "run-id": end.out.ID, "attestations": "",
 		"comment-url": fmt.Sprintf("%s/octo/app/pull/7#issuecomment-%d", j.api.URL, comments[0].ID),
 	}
 	got := j.outputs(t)

@@ -10,9 +10,11 @@ import (
 	"time"
 
 	"github.com/vexxy/action/internal/base"
+	"github.com/vexxy/action/internal/baseline"
 	"github.com/vexxy/action/internal/config"
 	"github.com/vexxy/action/internal/fault"
 	"github.com/vexxy/action/internal/host/gitlab"
+	"github.com/vexxy/action/internal/record"
 	"github.com/vexxy/action/internal/report"
 	"github.com/vexxy/action/internal/run"
 	"github.com/vexxy/action/internal/sticky"
@@ -69,6 +71,24 @@ func (g *gitLab) instead(path string, max int64) ([]byte, bool, error) {
 		return nil, false, nil
 	}
 	return g.base.Instead(path, max)
+}
+
+// origins is this pipeline, at the commit of the merge request's head or the
+// job's own.
+func (g *gitLab) origins() ([]record.Origin, error) {
+	o := record.Origin{Repository: g.getenv("CI_PROJECT_PATH"), Commit: g.getenv("CI_COMMIT_SHA"), Run: g.getenv("CI_PIPELINE_ID")}
+	if m := g.job.Merge; m != nil {
+		o.Commit = m.HeadSHA
+	}
+	if o.Repository == "" || o.Commit == "" || o.Run == "" {
+		return nil, fault.New(fault.Infra, "leave GitLab's predefined variables as they are", "reading what this job is for: CI_PROJECT_PATH, CI_COMMIT_SHA or CI_PIPELINE_ID is not set")
+	}
+	return []record.Origin{o}, nil
+}
+
+// artifact is not for GitLab, whose jobs name the artifacts they want.
+func (g *gitLab) artifact(context.Context, string, config.Secret) (string, baseline.Reader, func(), error) {
+	return "", nil, nil, fault.New(fault.Usage, "let the job download it (needs: project), and name its result.json", "only a job on GitHub takes a baseline from an artifact")
 }
 
 // loaded says what this job lacks, and takes the job's secrets away from what
@@ -134,6 +154,10 @@ func (g *gitLab) publish(ctx context.Context, end ending) {
 		show(w, end.out, report.TableOptions{Width: 120})
 		complain(w, end.out)
 	})
+	if end.part == partAttest {
+		g.dotenv(end, "")
+		return // what was found is told by the job that publishes
+	}
 	g.try("no security reports", writeReports(g.projectDir(), end))
 	g.dotenv(end, "")
 	if url := g.note(ctx, end); url != "" {

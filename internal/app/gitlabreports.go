@@ -77,8 +77,8 @@ func writeReports(dir string, end ending) error {
 const prefix = "VEX_"
 
 // unlisted are outputs that the dotenv report has not, for GitLab takes 20
-// variables: their files lie in VEX_OUTPUT_DIR.
-var unlisted = []string{"sarif", "summary"}
+// variables: VEX_OUTPUT_DIR has the files, result.json the rest.
+var unlisted = []string{"sarif", "summary", "attestations"}
 
 // variables are the outputs as those of the dotenv report. Paths are relative to
 // the project's folder, where a later job unpacks the artifacts.

@@ -7,11 +7,13 @@ import (
 
 	"golang.org/x/term"
 
+	"github.com/vexxy/action/internal/baseline"
 	"github.com/vexxy/action/internal/config"
 	"github.com/vexxy/action/internal/fault"
 	"github.com/vexxy/action/internal/host/github"
 	"github.com/vexxy/action/internal/host/gitlab"
 	"github.com/vexxy/action/internal/host/local"
+	"github.com/vexxy/action/internal/record"
 	"github.com/vexxy/action/internal/report"
 	"github.com/vexxy/action/internal/run"
 )
@@ -27,9 +29,15 @@ type host interface {
 	readFile(path string) ([]byte, error)
 	// instead guards the baseline: see baseline.Guard.
 	instead(path string, max int64) ([]byte, bool, error)
+	// artifact gives the files of an earlier run's artifact, which from names in
+	// words. close is to be called in the end.
+	artifact(ctx context.Context, name string, token config.Secret) (from string, files baseline.Reader, close func(), err error)
 	// loaded is told the inputs, and gives the environment of what runs beside
 	// the program.
 	loaded(cfg config.Config) []string
+	// origins are the jobs that a record may be of here, this one first; none
+	// where any will do. Where they cannot be known there is an error.
+	origins() ([]record.Origin, error)
 	// unsigned says why this run has no identity to sign with, if so: it is no
 	// error that attest: keyless does nothing then.
 	unsigned() string
@@ -38,8 +46,18 @@ type host interface {
 	publish(ctx context.Context, end ending)
 }
 
-// ending is how `vexxy run` ended.
+// part is what of a run a command does, by the command's name.
+type part string
+
+const (
+	partRun     part = "run"
+	partAttest  part = "attest"  // sign what another job observed
+	partPublish part = "publish" // tell of what another job observed
+)
+
+// ending is how a run, or a part of one, ended.
 type ending struct {
+	part part
 	// cfg are the inputs; without images where they could not be read.
 	cfg  config.Config
 	out  run.Outcome
@@ -70,7 +88,13 @@ func (t *terminal) readFile(path string) ([]byte, error) { return os.ReadFile(pa
 
 func (t *terminal) instead(string, int64) ([]byte, bool, error) { return nil, false, nil }
 
+func (t *terminal) artifact(context.Context, string, config.Secret) (string, baseline.Reader, func(), error) {
+	return "", nil, nil, fault.New(fault.Usage, "download it, and name its result.json", "only a job on GitHub has artifacts")
+}
+
 func (t *terminal) loaded(config.Config) []string { return t.s.Environ }
+
+func (t *terminal) origins() ([]record.Origin, error) { return nil, nil }
 
 func (t *terminal) unsigned() string { return "" }
 

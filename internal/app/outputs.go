@@ -43,6 +43,7 @@ func outputs(end ending) []github.Output {
 	} {
 		each(d.output, func(i run.ImageOutcome) string { return file(i.Dir, d.file) })
 	}
+	each("attestations", attestations)
 	dir := ""
 	if end.out.ID != "" {
 		dir, _ = filepath.Abs(end.cfg.OutputDir)
@@ -51,6 +52,20 @@ func outputs(end ending) []github.Output {
 		github.Output{Name: "result", Value: file(dir, run.ResultFile)},
 		github.Output{Name: "summary", Value: file(dir, run.SummaryFile)},
 		github.Output{Name: "output-dir", Value: dir})
+}
+
+// attestations are what was attested to an image and where: statement, layout
+// and the manifest that holds it, one to a line.
+func attestations(i run.ImageOutcome) string {
+	a := i.Image.Publication.Attested
+	if a == nil {
+		return ""
+	}
+	var lines []string
+	for _, one := range a.Attestations {
+		lines = append(lines, strings.Join([]string{one.Statement, one.Layout, one.Reference}, " "))
+	}
+	return strings.Join(lines, "\n")
 }
 
 // file gives the absolute path of a document if it is there.

@@ -11,7 +11,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/vexxy/action/internal/baseline"
 	"github.com/vexxy/action/internal/catalog"
 	"github.com/vexxy/action/internal/config"
 	"github.com/vexxy/action/internal/engine/embedded"
@@ -38,14 +37,18 @@ const (
 // noInputs are variables that look like inputs and are none.
 var noInputs = []string{
 	journal.StateVariable, "VEXXY_CONTAINER", "VEXXY_NAMESPACE", "VEXXY_POD",
-	"INPUT_BINARY", "INPUT_MATRIX", // of the action itself
+	"INPUT_BINARY", "INPUT_MATRIX", "INPUT_MODE", "INPUT_FROM", // of the action itself
 }
 
 // runCommand is `vexxy run`.
 func runCommand(ctx context.Context, s Streams, args []string) (fault.Code, error) {
+	return hosted(ctx, s, args, ending{part: partRun}, perform)
+}
+
+// hosted performs a part of a run and tells the host of its end.
+func hosted(ctx context.Context, s Streams, args []string, end ending, perform func(context.Context, Streams, []string, host, *ending) (fault.Code, error)) (fault.Code, error) {
 	h := newHost(s)
 	defer h.Close()
-	var end ending
 	end.code, end.err = perform(ctx, s, args, h, &end)
 	if errors.Is(end.err, config.ErrHelp) {
 		return fault.Pass, end.err
@@ -77,7 +80,7 @@ func perform(ctx context.Context, s Streams, args []string, h host, end *ending)
 		return fault.Internal, err
 	}
 	started := time.Now().UTC()
-	earlier, unread := openBaseline(cfg, h.instead) // which may lie in the output directory
+	earlier, unread := openBaseline(ctx, cfg, h) // which may lie in the output directory
 	// An earlier run's documents must not stand for this one, wherever it fails:
 	// without an ID the run names none.
 	if err := run.ClearDir(cfg.OutputDir); err != nil {
@@ -100,15 +103,25 @@ func perform(ctx context.Context, s Streams, args []string, h host, end *ending)
 	if unread != nil {
 		timeline.Note("everything counts as new: " + unread.Error())
 	}
-	end.out, err = observe(ctx, s, cfg, run.Plan{ID: id, StartedAt: started, Baseline: earlier, Attester: attester, Timeline: timeline}, j)
+	plan := run.Plan{ID: id, StartedAt: started, Baseline: earlier, Attester: attester, Timeline: timeline}
+	if origins, err := h.origins(); err == nil && len(origins) > 0 {
+		plan.Origin = &origins[0]
+	}
+	end.out, err = observe(ctx, s, cfg, plan, j)
 	h.Close()
-	if cerr := j.Close(string(end.out.Verdict)); cerr != nil && err == nil {
+	return closed(ctx, j, end.out, err)
+}
+
+// closed closes the journal of a run that came to this outcome, or to an error,
+// and gives the run's code while the context knows the deadline.
+func closed(ctx context.Context, j *journal.Journal, out run.Outcome, err error) (fault.Code, error) {
+	if cerr := j.Close(string(out.Verdict)); cerr != nil && err == nil {
 		err = fault.New(fault.Infra, "", "closing the journal: %w", cerr)
 	}
-	if err != nil { // while the context knows the deadline
-		return fault.Worst(end.out.Code, fault.CodeOf(ctx, err)), err
+	if err != nil {
+		return fault.Worst(out.Code, fault.CodeOf(ctx, err)), err
 	}
-	return end.out.Code, nil
+	return out.Code, nil
 }
 
 // observe completes the plan, runs it, and takes back all that it made, whatever
@@ -172,20 +185,6 @@ func observe(ctx context.Context, s Streams, cfg config.Config, plan run.Plan, j
 	}
 	plan.Engine, plan.Parallel = engine, engine.parallel
 	return run.Run(ctx, plan)
-}
-
-// openBaseline reads the earlier run that the inputs name, nil for none. One
-// that cannot be read, or that the guard refuses, does not end the run:
-// everything is new to it.
-func openBaseline(cfg config.Config, guard baseline.Guard) (*baseline.Set, error) {
-	if cfg.Baseline == "" {
-		return nil, nil
-	}
-	set, err := baseline.OpenGuarded(cfg.Baseline, guard)
-	if err != nil {
-		set = baseline.UnusableSet(cfg.Baseline, err)
-	}
-	return &set, err
 }
 
 // undo takes back what the engine made. What cannot be taken back in time is

@@ -36,24 +36,25 @@ func (f folder) close() {
 	}
 }
 
-// read reads one result.json: a regular file within its bounds, of a version
-// and a kind that are known.
-func (f folder) read(name string) (result, error) {
-	data, err := f.bytes(name)
+// read reads one result.json, of a version and a kind that are known.
+func (files Reader) read(name string) (result, error) {
+	data, err := files(name, maxResult)
+	if err == nil && len(data) > maxResult {
+		err = fmt.Errorf("%s is longer than %d bytes", name, maxResult)
+	}
 	if err != nil {
 		return result{}, err
 	}
 	return parse(data)
 }
 
-func (f folder) bytes(name string) ([]byte, error) {
+// bytes reads a regular file within its bounds.
+func (f folder) bytes(name string, max int64) ([]byte, error) {
 	if f.guard != nil {
-		data, instead, err := f.guard(filepath.Join(f.dir, name), maxResult)
+		data, instead, err := f.guard(filepath.Join(f.dir, name), max)
 		switch {
 		case err != nil:
 			return nil, err
-		case instead && len(data) > maxResult:
-			return nil, fmt.Errorf("%s is longer than %d bytes", name, maxResult)
 		case instead:
 			return data, nil
 		}
@@ -61,12 +62,12 @@ func (f folder) bytes(name string) ([]byte, error) {
 	if f.err != nil {
 		return nil, f.err
 	}
-	return slurp(f.root, name)
+	return slurp(f.root, name, max)
 }
 
 // slurp reads one regular file within its limit. O_NONBLOCK keeps a pipe that
 // comes in its place meanwhile from holding the open call.
-func slurp(root *os.Root, name string) ([]byte, error) {
+func slurp(root *os.Root, name string, max int64) ([]byte, error) {
 	f, err := root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, err
@@ -78,15 +79,15 @@ func slurp(root *os.Root, name string) ([]byte, error) {
 		return nil, err
 	case !info.Mode().IsRegular():
 		return nil, &fs.PathError{Op: "read", Path: name, Err: errors.New("it is no regular file")}
-	case info.Size() > maxResult:
-		return nil, fmt.Errorf("%s has %d bytes, at most %d are allowed", name, info.Size(), maxResult)
+	case info.Size() > max:
+		return nil, fmt.Errorf("%s has %d bytes, at most %d are allowed", name, info.Size(), max)
 	}
 	var data bytes.Buffer
 	data.Grow(int(info.Size()))
-	if n, err := io.Copy(&data, io.LimitReader(f, maxResult+1)); err != nil {
+	if n, err := io.Copy(&data, io.LimitReader(f, max+1)); err != nil {
 		return nil, fmt.Errorf("reading %s: %w", name, err)
-	} else if n > maxResult {
-		return nil, fmt.Errorf("%s is longer than %d bytes", name, maxResult)
+	} else if n > max {
+		return nil, fmt.Errorf("%s is longer than %d bytes", name, max)
 	}
 	return data.Bytes(), nil
 }

@@ -72,16 +72,28 @@ func OpenGuarded(path string, guard Guard) (Set, error) {
 	}
 	files := openFolder(dir, guard)
 	defer files.close()
+	return open(path, name, files.bytes)
+}
+
+// Reader gives a file of an output directory by its path there, at most max
+// bytes of it.
+type Reader func(name string, max int64) ([]byte, error)
+
+// OpenFiles is Open of an output directory that is kept elsewhere, such as in an
+// artifact. from says where, for people.
+func OpenFiles(from string, files Reader) (Set, error) { return open(from, resultFile, files) }
+
+func open(from, name string, files Reader) (Set, error) {
 	r, err := files.read(name)
 	if err != nil {
 		return Set{}, unread(err)
 	}
 	if r.Kind != kindRun {
-		return Set{images: []Baseline{r.baseline(path)}}, nil
+		return Set{images: []Baseline{r.baseline(from)}}, nil
 	}
 	var s Set
 	for _, e := range r.Images {
-		s.images = append(s.images, e.read(files, path))
+		s.images = append(s.images, e.read(files, from))
 	}
 	return s, nil
 }
@@ -110,7 +122,7 @@ const (
 var folderName = regexp.MustCompile(`^[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}$`)
 
 // read reads the result of one image of a run over several.
-func (e entry) read(files folder, from string) Baseline {
+func (e entry) read(files Reader, from string) Baseline {
 	var err error
 	b := Baseline{}
 	if !folderName.MatchString(e.Folder) {

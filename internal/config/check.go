@@ -75,10 +75,10 @@ func checkURL(s string) error {
 }
 
 // check finds inputs that contradict each other, and settles the defaults that
-// depend on others.
-func (c *Config) check() error {
+// depend on others. runs says that an image is needed.
+func (c *Config) check(runs bool) error {
 	conflict := func(hint, format string, args ...any) error { return fault.New(fault.Usage, hint, format, args...) }
-	if len(c.Images) == 0 {
+	if len(c.Images) == 0 && runs {
 		return conflict("name an image: vexxy run nginx:1.27", "no image is given")
 	}
 	if c.Digest != "" && len(c.Images) > 1 {

@@ -96,6 +96,7 @@ var samples = map[string][4]string{
 	"max-db-age":                 {"1d", "2d", "36h", "9d"},
 	"dockerfile":                 {"a/Dockerfile", "b", "c", "d"},
 	"sarif-open":                 {"true", "false", "true", "false"},
+	"upload-sarif":               {"true", "false", "true", "false"},
 	"fail-on":                    {"new", "all", "new", "all"},
 	"baseline":                   {"a.json", "b.json", "c.json", "d.json"},
 	"fail-on-severity":           {"critical", "high", "medium", "none"},

@@ -104,7 +104,7 @@ func Inputs() []Input {
 				limit(func(c *Config) *string { return &c.MaxAffected }), unset("0 with fail-on-severity, else no limit")),
 			row("fail-on", failOnAll, "count all affected vulnerabilities (all), or those that were not affected in the baseline (new); without a baseline that can be used all are new",
 				choice(func(c *Config) *string { return &c.FailOn }, failOnAll, failOnNew)),
-			row("baseline", "", "result.json of an earlier run, or its folder, to say what has changed since",
+			row("baseline", "", "result.json of an earlier run, or its folder, to say what has changed since; under GitHub artifact:NAME is that of the latest successful run on the target branch",
 				text(func(c *Config) *string { return &c.Baseline }, nil), unset("none")),
 			row("only-fixed", "false", "count only vulnerabilities that have a fixed version",
 				onOff(func(c *Config) *bool { return &c.OnlyFixed })),

@@ -7,6 +7,9 @@ type Options struct {
 	// Ignore are variables that look like inputs and are none, such as those
 	// of the action's own shim, in full: INPUT_BINARY.
 	Ignore []string
+	// Rest takes the words of the line that are no flags, which name the images
+	// of a run. A command with another use for them needs no image.
+	Rest func(words []string) error
 }
 
 // Load reads all inputs of a run: args are the words after the sub-command,
@@ -20,7 +23,12 @@ func Load(args, environ []string, readFile func(path string) ([]byte, error), o 
 		return Config{}, err
 	}
 	flags := dropEmpty(line.flags)
-	if len(line.Rest) > 0 {
+	switch {
+	case o.Rest != nil:
+		if err := o.Rest(line.Rest); err != nil {
+			return Config{}, err
+		}
+	case len(line.Rest) > 0:
 		g := given{items: line.Rest, list: true, origin: "the command line"}
 		flags["image"] = append(flags["image"], g)
 	}
@@ -41,7 +49,7 @@ func Load(args, environ []string, readFile func(path string) ([]byte, error), o 
 	if c.Engine == "" {
 		c.Engine = defaultEngine(environ)
 	}
-	return c, c.check()
+	return c, c.check(o.Rest == nil)
 }
 
 // apply sets every input from the first source that gives it, else to its

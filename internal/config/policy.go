@@ -1,6 +1,7 @@
 package config
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -102,4 +103,22 @@ func PolicyFromSettings(settings map[string]string) (gate.Policy, error) {
 		}
 	}
 	return c.Policy(), nil
+}
+
+// deciding are the inputs, beside those of the policy, that decide over a
+// record once it is there: what counts as old, and what is said where.
+var deciding = [...]string{"max-db-age", "baseline", "dockerfile", "sarif-open"}
+
+// Decided gives a record's settings with those that decide over it as another
+// job has them: a record may tell how an image was watched, and not by which
+// measure it is judged.
+func Decided(recorded, own map[string]string) map[string]string {
+	all := maps.Clone(recorded)
+	if all == nil {
+		all = map[string]string{}
+	}
+	for _, name := range slices.Concat(policyInputs[:], deciding[:]) {
+		all[name] = own[name]
+	}
+	return all
 }

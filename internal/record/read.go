@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"strings"
 	"syscall"
@@ -26,40 +27,50 @@ import (
 func Read(dir string) (Record, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
-		return Record{}, fault.New(fault.Usage, "name the folder of a record, such as vexxy-results/record", "reading record: %w", err)
+		return Record{}, fault.New(fault.Usage, whereHint, "reading record: %w", err)
 	}
 	defer root.Close()
-	sums, err := slurp(root, sumsFile)
+	r, _, err := ReadIn(root, math.MaxInt64)
+	return r, err
+}
+
+const whereHint = "name the folder of a record, such as vexxy-results/record"
+
+// ReadIn is Read of a folder that is open already. most bounds all of the
+// record's files together, in bytes; used is what they have.
+func ReadIn(root *os.Root, most int64) (r Record, used int64, err error) {
+	sums, err := slurp(root, sumsFile, most)
 	if errors.Is(err, fs.ErrNotExist) {
-		return Record{}, fault.New(fault.Usage, "name the folder of a record, such as vexxy-results/record", "reading record: %s has no %s", dir, sumsFile)
+		return Record{}, 0, fault.New(fault.Usage, whereHint, "reading record: %s has no %s", root.Name(), sumsFile)
 	}
 	if err != nil {
-		return Record{}, broken(err)
+		return Record{}, 0, broken(err)
 	}
 	want, err := parseSums(sums)
 	if err != nil {
-		return Record{}, broken(err)
+		return Record{}, 0, broken(err)
 	}
+	used = int64(len(sums))
 	files := make(map[string][]byte, len(want))
 	for name, sum := range want {
-		data, err := slurp(root, name)
+		data, err := slurp(root, name, most-used)
 		if err != nil {
-			return Record{}, broken(err)
+			return Record{}, used, broken(err)
 		}
 		if got := sha256.Sum256(data); hex.EncodeToString(got[:]) != sum {
-			return Record{}, broken(fmt.Errorf("%s does not have the checksum in %s", name, sumsFile))
+			return Record{}, used, broken(fmt.Errorf("%s does not have the checksum in %s", name, sumsFile))
 		}
 		files[name] = data
+		used += int64(len(data))
 	}
 	if err := checkSchema(files[runFile]); err != nil {
-		return Record{}, err
+		return Record{}, used, err
 	}
-	r, err := decode(files)
-	if err != nil {
-		return Record{}, broken(err)
+	if r, err = decode(files); err != nil {
+		return Record{}, used, broken(err)
 	}
 	r.Digest = digestOf(sums)
-	return r, nil
+	return r, used, nil
 }
 
 func broken(err error) error {
@@ -111,10 +122,11 @@ func parseSums(sums []byte) (map[string]string, error) {
 	return want, nil
 }
 
-// slurp reads one regular file within its limit. O_NONBLOCK keeps a pipe that
+// slurp reads one regular file within its limit and that of all. O_NONBLOCK keeps a pipe that
 // comes in its place meanwhile from holding the open call.
-func slurp(root *os.Root, name string) ([]byte, error) {
+func slurp(root *os.Root, name string, most int64) ([]byte, error) {
 	limit, _ := limitOf(name)
+	limit = min(limit, most)
 	if info, err := root.Lstat(name); err != nil {
 		return nil, err
 	} else if !info.Mode().IsRegular() {

@@ -56,6 +56,19 @@ type Run struct {
 	Settings map[string]string `json:"settings"`
 	// Timings are the run's steps in the order of their start.
 	Timings []Timing `json:"timings"`
+	// Origin is the CI job that made the record; nil outside of one.
+	Origin *Origin `json:"origin,omitempty"`
+}
+
+// Origin is where a record was made, by the word of the record itself: nothing
+// vouches for it. It tells records that were mixed up from those that are
+// meant; whose word counts is decided by where a record was fetched from.
+type Origin struct {
+	// Repository is OWNER/NAME, Commit what was built: of a pull request the
+	// head's. Run is the workflow's run, whose attempts are one.
+	Repository string `json:"repository"`
+	Commit     string `json:"commit"`
+	Run        string `json:"run"`
 }
 
 // Timing is one step of the run.

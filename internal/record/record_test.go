@@ -31,7 +31,8 @@ func sample(n int) record.Record {
 	r := record.Record{
 		Run: record.Run{ID: "run-1", Version: "1.0.0", StartedAt: start, FinishedAt: start.Add(time.Minute),
 			Settings: map[string]string{"duration": "300s", "image": "nginx"},
-			Timings:  []record.Timing{{Step: "pull", Start: start, End: start.Add(time.Second), Error: "x"}}},
+			Timings:  []record.Timing{{Step: "pull", Start: start, End: start.Add(time.Second), Error: "x"}},
+			Origin:   &record.Origin{Repository: "octo/app", Commit: strings.Repeat("c", 40), Run: "55"}},
 		Subject: subject.Subject{Requested: "nginx", Source: subject.SourceRegistry, ConfigDigest: "sha256:" + strings.Repeat("a", 64),
 			Platform: subject.Platform{OS: "linux", Architecture: "amd64"}},
 		Inventory: inventory.Inventory{Distro: "debian 12", Syft: "1", Grype: "2",
@@ -376,5 +377,43 @@ func BenchmarkRead10kPackages(b *testing.B) {
 		if _, err := record.Read(dir); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// All files of a record together have a bound, beside that of each; a list that
+// would take far more memory than its text is none.
+func TestReadIsBounded(t *testing.T) {
+	r := sample(50)
+	dir := write(t, &r)
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.Close()
+	got, used, err := record.ReadIn(root, 1<<30)
+	if err != nil || got.Digest != r.Digest {
+		t.Fatalf("%v, %s", err, got.Digest)
+	}
+	if got, _, err := record.ReadIn(root, used); err != nil || got.Digest != r.Digest {
+		t.Errorf("with just enough: %v", err)
+	}
+	if _, _, err := record.ReadIn(root, used-1); fault.CodeOf(t.Context(), err) != fault.Integrity {
+		t.Errorf("with a byte too few: %v", err)
+	}
+	n := 2<<20 + 1
+	if err := os.WriteFile(filepath.Join(dir, "packages.jsonl"), bytes.Repeat([]byte("{}\n"), n), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "inventory.json")
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, bytes.Replace(text, []byte(`"packages": 50`), fmt.Appendf(nil, `"packages": %d`, n), 1), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	resum(t, dir)
+	if _, err := record.Read(dir); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("has %d lines, at most", n)) {
+		t.Errorf("two million packages: %v", err)
 	}
 }

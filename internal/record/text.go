@@ -147,6 +147,9 @@ func rewrite(v reflect.Value, f func(string) string) reflect.Value {
 
 // lines encodes a list as JSON lines.
 func lines[T any](list []T, wire func(*T) any) ([]byte, error) {
+	if len(list) > maxLines {
+		return nil, fmt.Errorf("it has %d lines, at most %d are allowed", len(list), maxLines)
+	}
 	var out bytes.Buffer
 	for i := range list {
 		line, err := marshal(wire(&list[i]), "")
@@ -158,11 +161,17 @@ func lines[T any](list []T, wire func(*T) any) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
+// maxLines bounds a list: a short line can stand for far more memory.
+const maxLines = 2 << 20
+
 // items is the inverse of lines. The number of lines must be want.
 func items[W, T any](files map[string][]byte, name string, want int, unwire func(*W) T) ([]T, error) {
 	data := files[name]
 	if got := bytes.Count(data, []byte("\n")); got != want {
 		return nil, fmt.Errorf("%s has %d lines, %d are announced", name, got, want)
+	}
+	if want > maxLines {
+		return nil, fmt.Errorf("%s has %d lines, at most %d are allowed", name, want, maxLines)
 	}
 	var list []T
 	if want > 0 {

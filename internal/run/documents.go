@@ -46,11 +46,17 @@ type Documents struct {
 // as its consumers will read it; one that suppresses anything but the intended
 // findings is an internal error and never leaves.
 func Compose(ctx context.Context, rec record.Record, policy gate.Policy) (Documents, error) {
+	return compose(ctx, rec, policy, config.Command(rec.Run.Settings, reference(rec.Subject)))
+}
+
+// compose is Compose with the command that the documents tell their readers to
+// repeat the run with, empty for none.
+func compose(ctx context.Context, rec record.Record, policy gate.Policy, command string) (Documents, error) {
 	j := judge.Judge(rec)
 	change := compare(rec, policy, j)
 	docs := Documents{Image: report.Image{
 		Record: rec, Judgement: j, Decision: gate.Decide(policy, j, change), Change: change,
-		Differences: vexdiff.Compare(rec, j), Command: config.Command(rec.Run.Settings, reference(rec.Subject)),
+		Differences: vexdiff.Compare(rec, j), Command: command,
 	}}
 	var vex []byte
 	var more map[string][]byte

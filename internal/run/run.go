@@ -42,8 +42,10 @@ type Plan struct {
 	Baseline  *baseline.Set
 	OutputDir string
 	StartedAt time.Time
-	Resolve   func(ctx context.Context, ref string) (source.Image, error)
-	Engine    Engine
+	// Origin is the CI job that this is, for the record; nil outside of one.
+	Origin  *record.Origin
+	Resolve func(ctx context.Context, ref string) (source.Image, error)
+	Engine  Engine
 	// Attester, where there is one, attests to every image that was judged.
 	Attester Attester
 	// Parallel is how many images run side by side; 0 and 1 are one after the
@@ -114,7 +116,7 @@ func (p Plan) image(ctx context.Context, img source.Image, out *ImageOutcome) er
 	rec.Run = record.Run{
 		Schema: record.Schema, ID: p.ID, Version: p.Version,
 		StartedAt: p.StartedAt, FinishedAt: time.Now().UTC(),
-		Settings: p.Settings, Timings: p.Timeline.Timings(),
+		Settings: p.Settings, Timings: p.Timeline.Timings(), Origin: p.Origin,
 	}
 	if err := p.keepBaseline(&rec); err != nil {
 		return err
@@ -125,6 +127,12 @@ func (p Plan) image(ctx context.Context, img source.Image, out *ImageOutcome) er
 	if err != nil {
 		return err
 	}
+	return p.conclude(ctx, docs, out)
+}
+
+// conclude attests to an image whose documents are written, where that is asked
+// for, and writes its result.
+func (p Plan) conclude(ctx context.Context, docs Documents, out *ImageOutcome) error {
 	if p.Attester != nil {
 		done := p.step("attest", out.Requested)
 		err := p.attest(ctx, &docs, out)

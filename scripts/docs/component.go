@@ -132,7 +132,7 @@ func (c component) ownInputs() string {
 }
 
 // unlisted are outputs that the component has not: GitLab takes 20 variables.
-var unlisted = []string{"sarif", "summary"}
+var unlisted = []string{"sarif", "summary", "attestations"}
 
 // variables is the table of the component's variables, which are outputs of the
 // action by other names.

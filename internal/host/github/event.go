@@ -19,8 +19,21 @@ type Event struct {
 	Name string
 	// Owner and Repo are those of the repository that the workflow runs in.
 	Owner, Repo string
+	// Commit is what the job is for: GITHUB_SHA, of a pull request its head.
+	// Ref is the branch or tag that it is on.
+	Commit, Ref string
 	// Pull is the pull request that the event is about; nil for other events.
 	Pull *Pull
+	// Trigger is the run that the event is the end of (workflow_run); nil for
+	// other events.
+	Trigger *Trigger
+	// RunID names the run in addresses.
+	RunID int64
+	// Workflow is the file of the workflow, Branch the one to compare with: of a
+	// pull request the branch that it is to be merged into, of a push to a branch
+	// that one, else the repository's default. Both are empty where they are not
+	// known.
+	Workflow, Branch string
 	// RunNumber and RunAttempt order the runs of one workflow.
 	RunNumber, RunAttempt int64
 	// RunURL leads to the run's page, empty where it is not known.
@@ -35,6 +48,8 @@ type Pull struct {
 	Fork bool
 	// BaseSHA is the commit of the base branch, HeadSHA that of the request.
 	BaseSHA, HeadSHA string
+	// BaseBranch is the branch that it is to be merged into.
+	BaseBranch string
 }
 
 // maxEvent is more than GitHub sends (25 MB,
@@ -62,21 +77,72 @@ func ReadEvent(getenv func(string) string) (Event, error) {
 	e := Event{Name: getenv("GITHUB_EVENT_NAME")}
 	e.RunNumber, _ = strconv.ParseInt(getenv("GITHUB_RUN_NUMBER"), 10, 64)
 	e.RunAttempt, _ = strconv.ParseInt(getenv("GITHUB_RUN_ATTEMPT"), 10, 64)
-	if owner, repo, ok := strings.Cut(getenv("GITHUB_REPOSITORY"), "/"); ok && isName(owner) && isName(repo) {
-		e.Owner, e.Repo = owner, repo
-		if id, err := strconv.ParseInt(getenv("GITHUB_RUN_ID"), 10, 64); err == nil && getenv("GITHUB_SERVER_URL") != "" {
-			e.RunURL = fmt.Sprintf("%s/%s/%s/actions/runs/%d", strings.TrimRight(getenv("GITHUB_SERVER_URL"), "/"), owner, repo, id)
+	e.RunID, _ = strconv.ParseInt(getenv("GITHUB_RUN_ID"), 10, 64)
+	if sha := getenv("GITHUB_SHA"); commit.MatchString(sha) {
+		e.Commit = sha
+	}
+	e.Ref = getenv("GITHUB_REF")
+	e.Workflow = workflowFile(getenv("GITHUB_WORKFLOW_REF"))
+	switch branch, isBranch := strings.CutPrefix(e.Ref, "refs/heads/"); {
+	case e.Name == "push" && isBranch:
+		e.Branch = branch
+	case !pullEvents[e.Name]:
+		if repository, err := read(getenv("GITHUB_EVENT_PATH"), parseRepository); err == nil {
+			e.Branch = repository.Branch
 		}
 	}
-	if !pullEvents[e.Name] {
-		return e, nil
+	server := strings.TrimRight(getenv("GITHUB_SERVER_URL"), "/")
+	if owner, repo, ok := strings.Cut(getenv("GITHUB_REPOSITORY"), "/"); ok && isName(owner) && isName(repo) {
+		e.Owner, e.Repo = owner, repo
+		e.RunURL = e.runURL(server, e.RunID)
 	}
-	pull, err := readPull(getenv("GITHUB_EVENT_PATH"))
+	var err error
+	switch {
+	case pullEvents[e.Name]:
+		if e.Pull, err = read(getenv("GITHUB_EVENT_PATH"), parsePull); err == nil {
+			e.Commit, e.Branch = e.Pull.HeadSHA, e.Pull.BaseBranch
+		}
+	case e.Name == "workflow_run":
+		if e.Trigger, err = read(getenv("GITHUB_EVENT_PATH"), parseTrigger); err == nil {
+			e.Trigger.URL = e.runURL(server, e.Trigger.ID)
+		}
+	}
 	if err != nil {
 		return e, fmt.Errorf("reading event %s: %w", e.Name, err)
 	}
-	e.Pull = pull
 	return e, nil
+}
+
+// workflowFile is the file of OWNER/REPO/.github/workflows/FILE@REF.
+func workflowFile(ref string) string {
+	path, _, _ := strings.Cut(ref, "@")
+	if _, file, found := strings.Cut(path, "/.github/workflows/"); found && isName(file) {
+		return file
+	}
+	return ""
+}
+
+// payloadHome is the part of any payload that is read.
+type payloadHome struct {
+	Branch string
+}
+
+func parseRepository(data []byte) (*payloadHome, error) {
+	var p struct {
+		Repository struct {
+			Branch string `json:"default_branch"`
+		} `json:"repository"`
+	}
+	err := json.Unmarshal(data, &p)
+	return &payloadHome{p.Repository.Branch}, err
+}
+
+// runURL leads to a run of the event's repository.
+func (e Event) runURL(server string, id int64) string {
+	if server == "" || id <= 0 || e.Repo == "" {
+		return ""
+	}
+	return fmt.Sprintf("%s/%s/%s/actions/runs/%d", server, e.Owner, e.Repo, id)
 }
 
 // payload is the part of an event's payload that is read.
@@ -92,6 +158,7 @@ type payload struct {
 // its fork was deleted.
 type side struct {
 	SHA  string `json:"sha"`
+	Ref  string `json:"ref"`
 	Repo *struct {
 		ID int64 `json:"id"`
 		// Name is compared where there is no ID.
@@ -99,7 +166,8 @@ type side struct {
 	} `json:"repo"`
 }
 
-func readPull(path string) (*Pull, error) {
+// read gives what parse reads of the event's payload.
+func read[T any](path string, parse func([]byte) (*T, error)) (*T, error) {
 	if path == "" {
 		return nil, errors.New("GITHUB_EVENT_PATH is not set")
 	}
@@ -115,7 +183,7 @@ func readPull(path string) (*Pull, error) {
 	if len(data) > maxEvent {
 		return nil, fmt.Errorf("it has more than %d bytes", maxEvent)
 	}
-	return parsePull(data)
+	return parse(data)
 }
 
 // parsePull reads a payload. The numbers and commits that it gives can stand
@@ -135,7 +203,7 @@ func parsePull(data []byte) (*Pull, error) {
 	}
 	return &Pull{
 		Number: p.Pull.Number, Fork: !p.Pull.Head.same(p.Pull.Base),
-		BaseSHA: p.Pull.Base.SHA, HeadSHA: p.Pull.Head.SHA,
+		BaseSHA: p.Pull.Base.SHA, HeadSHA: p.Pull.Head.SHA, BaseBranch: p.Pull.Base.Ref,
 	}, nil
 }
 

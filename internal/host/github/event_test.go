@@ -55,7 +55,7 @@ func TestEvents(t *testing.T) {
 		if e.Owner != "octo" || e.Repo != "app" || e.RunNumber != 12 || e.RunAttempt != 2 || e.RunURL != "https://github.example/octo/app/actions/runs/99" {
 			t.Errorf("%s: %+v", c.event, e)
 		}
-		if (e.Pull != nil) != c.pull || c.pull && *e.Pull != (Pull{7, c.fork, baseSHA, headSHA}) {
+		if (e.Pull != nil) != c.pull || c.pull && *e.Pull != (Pull{Number: 7, Fork: c.fork, BaseSHA: baseSHA, HeadSHA: headSHA, BaseBranch: e.Branch}) {
 			t.Errorf("%s %s: pull request %+v", c.event, c.payload, e.Pull)
 		}
 	}
@@ -97,4 +97,34 @@ func FuzzPayload(f *testing.F) {
 			t.Errorf("%q gives %+v", data, p)
 		}
 	})
+}
+
+// The branch to compare with is the one that the change goes to.
+func TestBranchAndWorkflow(t *testing.T) {
+	pull := strings.Replace(pullPayload(`{"id":1}`), `"base":{`, `"base":{"ref":"stable",`, 1)
+	for _, c := range []struct{ event, payload, ref, branch string }{
+		{"pull_request", pull, "refs/pull/7/merge", "stable"},
+		{"push", `{"repository":{"default_branch":"main"}}`, "refs/heads/next", "next"},
+		{"push", `{"repository":{"default_branch":"main"}}`, "refs/tags/v1", "main"},
+		{"schedule", `{"repository":{"default_branch":"main"}}`, "refs/heads/main", "main"},
+		{"release", `{"repository":null}`, "refs/tags/v1", ""},
+		{"release", `{"repository":{"default_branch":7}}`, "refs/tags/v1", ""},
+	} {
+		plain := eventEnv(t, c.event, c.payload)
+		more := map[string]string{"GITHUB_REF": c.ref, "GITHUB_SHA": headSHA, "GITHUB_WORKFLOW_REF": "octo/app/.github/workflows/ci.yml@" + c.ref}
+		e, err := ReadEvent(func(name string) string {
+			if more[name] != "" {
+				return more[name]
+			}
+			return plain(name)
+		})
+		if err != nil || e.Branch != c.branch || e.Workflow != "ci.yml" || e.Ref != c.ref || e.Commit != headSHA || e.RunID != 99 {
+			t.Errorf("%s of %s: %+v, %v", c.event, c.ref, e, err)
+		}
+	}
+	for _, ref := range []string{"", "x", "octo/app/.github/workflows/../../x@y", "octo/app/.github/workflows/a/b@y", "octo/app/.github/workflows/..@y"} {
+		if got := workflowFile(ref); got != "" {
+			t.Errorf("%q is of %q", ref, got)
+		}
+	}
 }

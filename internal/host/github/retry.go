@@ -1,6 +1,7 @@
 package github
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -51,6 +52,24 @@ func fail(err error) sticky.Failure {
 		f.Kind = sticky.TooLong
 	}
 	return f
+}
+
+// patiently tries a request until it is answered, fails for good, or the API's
+// budget does not last.
+func (a *API) patiently(ctx context.Context, try func(context.Context) sticky.Failure) sticky.Failure {
+	ctx, cancel := context.WithTimeoutCause(ctx, a.budget, fmt.Errorf("not done after %s", a.budget))
+	defer cancel()
+	p := sticky.Patience{Until: time.Now().Add(a.budget), Next: a.backoff}
+	for {
+		f := try(ctx)
+		if f.Kind != sticky.Passing && f.Kind != sticky.Limited {
+			return f
+		}
+		if err := p.Wait(ctx, f); err != nil {
+			f.What = err.Error()
+			return f
+		}
+	}
 }
 
 // answerOf finds the response in the library's errors, and what it says.

@@ -34,8 +34,11 @@ type Fault struct {
 	Endless bool
 }
 
-// Raw is an answer that is no JSON.
-type Raw string
+// Raw is an answer that is no JSON, Redirect the address that one leads to.
+type (
+	Raw      string
+	Redirect string
+)
 
 // API is the part of a server that fails. Its lock is held while it asks.
 type API struct {
@@ -134,6 +137,9 @@ func (a *API) guard(r *http.Request) (f Fault, answer any) {
 		return queue[0], nil
 	}
 	status, answer := a.Answer(r)
+	if to, is := answer.(Redirect); is {
+		return Fault{Status: status, Header: map[string]string{"Location": string(to)}}, nil
+	}
 	return Fault{Status: status}, answer
 }
 

@@ -2,6 +2,7 @@
 'use strict';
 
 const fs = require('fs');
+const path = require('path');
 const { spawn } = require('child_process');
 const { setTimeout: pause } = require('timers/promises');
 
@@ -11,11 +12,28 @@ const { Failure, codes } = require('./failure');
 const forwarded = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 const bySignal = { SIGINT: codes.interrupted, SIGTERM: codes.terminated, SIGHUP: codes.terminated };
 
+const modes = ['run', 'attest', 'publish'];
+
+// words gives the command line for the step's mode. The folder of another job's
+// results is in the workspace unless it is absolute, so that none looks like a
+// flag.
+function words(env) {
+  const mode = (env.INPUT_MODE || '').trim() || 'run';
+  const from = (env.INPUT_FROM || '').trim();
+  if (!modes.includes(mode)) throw new Failure(codes.usage, `mode is ${runner.line(mode)}`, `mode is one of ${modes.join(', ')}`);
+  if (mode === 'run') {
+    if (from) throw new Failure(codes.usage, 'from is given, and mode is run', 'from names the results of another job, for mode: attest and mode: publish');
+    return ['run'];
+  }
+  if (!from) throw new Failure(codes.usage, `mode is ${mode}, and from is not given`, 'download the results of the job that ran the image, and name their folder with from');
+  return [mode, path.resolve(env.GITHUB_WORKSPACE || '.', from)];
+}
+
 // run runs the binary and gives { code }. Both of its streams go to the step's
 // one log: in two, its groups would mix.
 function run(binary, env) {
   return new Promise((resolve, reject) => {
-    const proc = spawn(binary, ['run'], { stdio: ['ignore', 1, 1], env });
+    const proc = spawn(binary, words(env), { stdio: ['ignore', 1, 1], env });
     const forward = (signal) => proc.kill(signal);
     for (const signal of forwarded) process.on(signal, forward);
     const done = () => { for (const signal of forwarded) process.removeListener(signal, forward); };

@@ -62,6 +62,29 @@ const gate = (id, result) => `fs.writeFileSync('result.json', JSON.stringify(${J
   ${writes({ verdict: result.verdict, 'exit-code': '2', 'run-id': id })}
   fs.appendFileSync(env.GITHUB_OUTPUT, 'result<<x\\n' + process.cwd() + '/result.json\\nx\\n'); process.exit(2);`;
 
+test('the mode says what is done, and with which folder', async (t) => {
+  const says = `${writes({ verdict: 'pass', 'exit-code': '0' })} console.log(JSON.stringify([env.INPUT_MODE, ...process.argv.slice(2)]))`;
+  for (const [mode, from, want] of [
+    ['', '', []], ['run', '', []], ['attest', 'seen', ['{dir}/seen']], ['publish', '-x', ['{dir}/-x']], [' publish ', '/tmp/seen', ['/tmp/seen']],
+  ]) {
+    await t.test(`${mode} ${from}`, async () => {
+      const s = step({ run: says, attest: says, publish: says }, { INPUT_MODE: mode, INPUT_FROM: from });
+      const got = await run('main.js', s);
+      assert.strictEqual(got.code, 0, got.log);
+      assert.ok(got.log.includes(JSON.stringify([mode, ...want.map((w) => w.replace('{dir}', s.dir))])), got.log);
+    });
+  }
+  for (const [mode, from, hint] of [['sign', 'x', 'run, attest, publish'], ['run', 'x', 'from names the results'], ['attest', '', 'name their folder with from'], ['-v\n::error::x', '', 'mode is one of']]) {
+    await t.test(`${mode} ${from} is refused`, async () => {
+      const s = step({ run: says }, { INPUT_MODE: mode, INPUT_FROM: from });
+      const got = await run('main.js', s);
+      assert.strictEqual(got.code, 3, got.log);
+      assert.ok(got.log.includes(hint) && !got.log.includes('\n::error::x'), got.log);
+      assert.strictEqual(outputs(s).verdict, 'error');
+    });
+  }
+});
+
 test('exit codes keep their meaning', async (t) => {
   const cases = {
     'a pass': [writes({ verdict: 'pass', 'exit-code': '0' }), 0, 'pass'],

@@ -1,6 +1,7 @@
 // Package githubtest plays the part of GitHub's API that a run uses, over HTTP:
-// the comments of pull requests, the files of commits and the name of whoever
-// asks. It keeps what is written, and fails as it is told to.
+// pull requests and their comments, the files of commits, runs with their
+// artifacts, code scanning, and the name of whoever asks. It keeps what is
+// written, and fails as it is told to.
 package githubtest
 
 import (
@@ -37,8 +38,9 @@ type Comment struct {
 type Fault = stickytest.Fault
 
 // Server is the API of the repository octo/app. Its requests are of the kinds
-// LIST, a GET of a pull request's comments, FILE, one of a file, and else of their
-// methods.
+// LIST, a GET of a pull request's comments, FILE, one of a file, PULLS, one of
+// the pull requests, RUNS and ARTIFACTS, those of their lists, ZIP, one of an
+// artifact's address, SARIF, the upload of an analysis, and else of their methods.
 type Server struct {
 	stickytest.API
 	URL string
@@ -49,8 +51,17 @@ type Server struct {
 	Files map[string]string
 	// Pulls are the pull requests that there are.
 	Pulls []int
+	// Heads are the pull requests as their list shows them.
+	Heads []Head
+	// Runs and Artifacts are those of all workflows.
+	Runs      []Run
+	Artifacts []Artifact
+	// Storage is the host that keeps the archives of artifacts.
+	Storage stickytest.API
 
 	server   *httptest.Server
+	storage  *httptest.Server
+	analyses []Analysis
 	comments []Comment
 	next     int64
 }
@@ -59,7 +70,8 @@ type Server struct {
 func New() *Server {
 	s := &Server{Viewer: Bot, Files: map[string]string{}, Pulls: []int{7}, next: 1000}
 	s.API.Kind, s.API.Stranger, s.API.Answer = kind, stranger, s.answer
-	s.server = httptest.NewServer(s)
+	s.Storage.Kind, s.Storage.Stranger, s.Storage.Answer = method, sentToken, s.archive
+	s.server, s.storage = httptest.NewServer(s), httptest.NewServer(&s.Storage)
 	s.URL = s.server.URL
 	return s
 }
@@ -68,6 +80,7 @@ func New() *Server {
 func (s *Server) Close() {
 	s.server.CloseClientConnections()
 	s.server.Close()
+	s.storage.Close()
 }
 
 // Add puts a comment there, as somebody else has written it.
@@ -95,12 +108,24 @@ func (s *Server) Comments() []Comment {
 func parts(r *http.Request) []string { return strings.Split(strings.Trim(r.URL.Path, "/"), "/") }
 
 func kind(r *http.Request) string {
-	switch parts := parts(r); {
+	parts := parts(r)
+	is := func(n int, at int, word string) bool { return len(parts) == n && parts[at] == word }
+	switch {
+	case r.Method == http.MethodPost && is(5, 4, "sarifs"):
+		return "SARIF"
 	case r.Method != http.MethodGet:
-	case len(parts) == 6 && parts[5] == "comments":
+	case is(6, 5, "comments"):
 		return "LIST"
 	case len(parts) > 4 && parts[3] == "contents":
 		return "FILE"
+	case is(4, 3, "pulls"):
+		return "PULLS"
+	case is(7, 6, "runs"):
+		return "RUNS"
+	case is(7, 6, "artifacts"):
+		return "ARTIFACTS"
+	case is(7, 6, "zip"):
+		return "ZIP"
 	}
 	return r.Method
 }
@@ -114,13 +139,31 @@ func message(text string) map[string]string { return map[string]string{"message"
 // answer does what a request asks for.
 func (s *Server) answer(r *http.Request) (int, any) {
 	parts := parts(r)
-	var in struct{ Body, Query string }
+	var in struct {
+		Body, Query string
+		analysis
+	}
 	_ = json.NewDecoder(r.Body).Decode(&in)
 	missing := message("Not Found")
 	if len(parts) == 1 && parts[0] == "graphql" {
 		return http.StatusOK, map[string]any{"data": map[string]any{"viewer": map[string]string{"login": s.Viewer}}}
 	}
-	if len(parts) < 5 || strings.Join(parts[:3], "/") != "repos/octo/app" {
+	if len(parts) < 4 || strings.Join(parts[:3], "/") != "repos/octo/app" {
+		return http.StatusNotFound, missing
+	}
+	switch kind(r) {
+	case "PULLS":
+		return http.StatusOK, s.pulls(r)
+	case "SARIF":
+		return s.scan(in.analysis)
+	case "RUNS":
+		return http.StatusOK, s.runs(r)
+	case "ARTIFACTS":
+		return http.StatusOK, s.artifacts(parts[5])
+	case "ZIP":
+		return http.StatusFound, stickytest.Redirect(s.storage.URL + "/" + parts[5] + "?signature=x")
+	}
+	if len(parts) < 5 {
 		return http.StatusNotFound, missing
 	}
 	if parts[3] == "git" && len(parts) == 6 && parts[4] == "commits" {
