@@ -170,6 +170,9 @@ func TestReadmeNamesWhatTheComponentHas(t *testing.T) {
 			t.Errorf("README.md uses the variable %s, which there is not", v[1])
 		}
 	}
+	if strings.Contains(example, "$VEXXY_") { // all of which the program takes for inputs
+		t.Error("README.md names a variable of its own that would end the run")
+	}
 	if used < 8 {
 		t.Errorf("README.md shows %d inputs and variables in use", used)
 	}
