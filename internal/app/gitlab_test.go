@@ -1,7 +1,6 @@
 package app
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -14,9 +13,9 @@ import (
 	"github.com/vexxy/action/internal/config"
 	"github.com/vexxy/action/internal/fault"
 	"github.com/vexxy/action/internal/foreign/foreigntest"
-	"github.com/vexxy/action/internal/host/gitlab"
 	"github.com/vexxy/action/internal/host/gitlab/gitlabtest"
 	"github.com/vexxy/action/internal/run"
+	"github.com/vexxy/action/internal/sticky"
 )
 
 // pipeline is a GitLab job in a project's folder of its own, with GitLab's API
@@ -323,165 +322,29 @@ func TestEnvironmentOfOthersInAPipeline(t *testing.T) {
 	}
 }
 
-// Several images have one report of the scan and an SBOM each; one that was not
-// judged makes the scan a failure, and no number known.
-func TestReportsOnSeveralImages(t *testing.T) {
-	p := newPipeline(t, "push", "", "")
-	end := p.run(t)
-	one := end.out.Images[0]
-	end.out.Images = append(end.out.Images, one, run.ImageOutcome{Requested: "other", Err: fmt.Errorf("it does not start")})
-	if err := writeReports(p.dir, end); err != nil {
-		t.Fatal(err)
-	}
-	var scan struct {
-		Scan            struct{ Status string }
-		Vulnerabilities []struct{ ID string }
-	}
-	if err := json.Unmarshal([]byte(p.read(t, scanFile)), &scan); err != nil {
-		t.Fatal(err)
-	}
-	ids := map[string]bool{}
-	for _, v := range scan.Vulnerabilities {
-		ids[v.ID] = true
-	}
-	if scan.Scan.Status != "failure" || len(scan.Vulnerabilities) != 6 || len(ids) != 6 {
-		t.Errorf("%+v", scan)
-	}
-	if a, b := p.read(t, bomFile), p.read(t, fmt.Sprintf(moreBOMFiles, 2)); a != b {
-		t.Error("the SBOM of the same image differs")
-	}
-	byName := map[string]string{}
-	for _, v := range variables(end, p.dir) {
-		byName[v.Name] = v.Value
-	}
-	if byName["VEX_AFFECTED"] != "" || byName["VEX_VEX"] != "vexxy-results/vex.openvex.json,vexxy-results/vex.openvex.json" {
-		t.Errorf("%v", byName)
-	}
-}
-
 // Nothing that the image or an error says leaves its variable or its line of
 // the note, where GitLab would take it for a quick action.
 func TestHostileEndingInAPipeline(t *testing.T) {
 	corpus := foreigntest.Corpus()
 	corpus["quick action"] = "/merge\n/approve"
+	p := newPipeline(t, "merge_request_event", "", "")
 	for what, hostile := range corpus {
-		p := newPipeline(t, "merge_request_event", "", "")
+		write(t, p.log, "")
 		h := newHost(p.streams(t))
 		end := ending{cfg: config.Config{Images: []string{hostile}, OutputDir: p.dir}, code: fault.Infra, err: fault.New(fault.Infra, hostile, "%s", hostile)}
-		end.cfg.Publication.GitLabToken, end.out.ID = config.NewSecret(gitlabtest.Token), hostile
+		end.cfg.Publication.Comment, end.out.ID = string(sticky.Never), hostile
 		h.publish(t.Context(), end)
 		h.Close()
 		if got := p.variables(t); got["VEX_VERDICT"] != "error" || len(got) != 19 {
 			t.Errorf("%s: %v", what, got)
 		}
-		notes := p.api.Notes()
-		if len(notes) != 1 {
-			t.Fatalf("%s: %d notes", what, len(notes))
-		}
-		for line := range strings.Lines(notes[0].Body) {
+		for line := range strings.Lines(string(remark(end, h.(*gitLab).foot())(1_000_000, true))) {
 			if strings.HasPrefix(strings.TrimLeft(line, " >"), "/") {
 				t.Errorf("%s: the note has the line %q", what, line)
 			}
 		}
 		if log := p.logged(t); strings.ContainsAny(strings.ReplaceAll(log, "\n", ""), "\r\x1b\x00") {
 			t.Errorf("%s: the log holds control characters: %q", what, log)
-		}
-	}
-}
-
-// What a job lacks is said in words.
-func TestInspectGitLab(t *testing.T) {
-	status := func(caps, uid string) string {
-		return fmt.Sprintf("Name:\tvexxy\nUid:\t%s\t%s\t%s\t%s\nCapEff:\t%s\n", uid, uid, uid, uid, caps)
-	}
-	const all, few = "000001ffffffffff", "00000000a80425fb"
-	for name, c := range map[string]struct {
-		docker, status string
-		socket         bool
-		groups         string
-		lacks          []string
-	}{
-		"shell executor of root": {"", status(all, "0"), true, machineGroups, nil},
-		"shell executor":         {"", status("0", "1000"), true, machineGroups, nil},
-		"no Docker":              {"", status(all, "0"), false, machineGroups, []string{"Docker in this job"}},
-		"plain container":        {"", status(few, "0"), false, "cgroup:[4026532512]", []string{"Docker in this job", "privileged job", "control groups"}},
-		"socket, unprivileged":   {"", status(few, "0"), true, machineGroups, []string{"privileged job"}},
-		"socket, privileged":     {"", status(all, "0"), true, "cgroup:[4026532512]", []string{"control groups"}},
-		"Docker-in-Docker":       {"tcp://docker:2376", status(all, "0"), false, "cgroup:[4026532512]", []string{"control groups", "Docker-in-Docker"}},
-		"a local port":           {"tcp://127.0.0.1:2375", status(all, "0"), false, machineGroups, nil},
-		"nothing is known":       {"unix:///x", "", false, "", nil},
-	} {
-		root := t.TempDir()
-		for _, dir := range []string{"proc/self/ns", "var/run"} {
-			if err := os.MkdirAll(filepath.Join(root, dir), 0o755); err != nil {
-				t.Fatal(err)
-			}
-		}
-		write(t, filepath.Join(root, "proc/self/status"), c.status)
-		if c.groups != "" {
-			if err := os.Symlink(c.groups, filepath.Join(root, "proc/self/ns/cgroup")); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if c.socket {
-			write(t, filepath.Join(root, "var/run/docker.sock"), "")
-		}
-		var lacks []string
-		findings := inspectGitLab(lookup([]string{"DOCKER_HOST=" + c.docker}), root)
-		for _, f := range findings {
-			if !f.ok {
-				lacks = append(lacks, f.name)
-			}
-			if f.detail == "" || f.remedy == "" {
-				t.Errorf("%s: %+v", name, f)
-			}
-		}
-		if !slices.Equal(lacks, c.lacks) {
-			t.Errorf("%s lacks %q, want %q", name, lacks, c.lacks)
-		}
-		var out bytes.Buffer
-		if missing := printFindings(&out, findings); missing != 0 {
-			t.Errorf("%s: advice keeps it from running", name)
-		}
-	}
-}
-
-// The component takes its reports from where the program writes them, and the
-// README's table of variables is that of the report.
-func TestComponentTakesWhatIsWritten(t *testing.T) {
-	root := filepath.Join(sourceDir, "..", "..")
-	component, err := os.ReadFile(filepath.Join(root, "templates", "analyze.yml"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for report, file := range map[string]string{"dotenv": dotenvFile, "container_scanning": scanFile, "cyclonedx": allBOMFiles} {
-		if !strings.Contains(string(component), "      "+report+": "+file+"\n") {
-			t.Errorf("the component takes the report %s from elsewhere than %s", report, file)
-		}
-	}
-	for _, name := range []string{bomFile, fmt.Sprintf(moreBOMFiles, 2)} {
-		if ok, err := filepath.Match(allBOMFiles, name); err != nil || !ok {
-			t.Errorf("%s is not among %s", name, allBOMFiles)
-		}
-	}
-	readme, err := os.ReadFile(filepath.Join(root, "README.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, table, _ := strings.Cut(string(readme), "<!-- variables:begin -->\n")
-	table, _, _ = strings.Cut(table, "<!-- variables:end -->")
-	all := append(variables(ending{}, "."), gitlab.Output{Name: "VEX_NOTE_URL"})
-	for _, v := range all {
-		if !strings.Contains(table, "| `"+v.Name+"` |") {
-			t.Errorf("README.md has no variable %s", v.Name)
-		}
-	}
-	if rows := strings.Count(table, "\n") - 2; rows != len(all) || rows > 20 {
-		t.Errorf("README.md has %d variables, the report %d", rows, len(all))
-	}
-	for _, v := range all { // which the program would take for inputs
-		if strings.HasPrefix(v.Name, "VEXXY_") {
-			t.Errorf("%s keeps a later job of vexxy's from running", v.Name)
 		}
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/vexxy/action/internal/config"
 	"github.com/vexxy/action/internal/engine/embedded"
 	"github.com/vexxy/action/internal/fault"
+	"github.com/vexxy/action/internal/host/gitlab"
 	"github.com/vexxy/action/internal/journal"
 	"github.com/vexxy/action/internal/run"
 	"github.com/vexxy/action/internal/source"
@@ -38,6 +39,7 @@ const (
 var noInputs = []string{
 	journal.StateVariable, "VEXXY_CONTAINER", "VEXXY_NAMESPACE", "VEXXY_POD",
 	"INPUT_BINARY", "INPUT_MATRIX", "INPUT_MODE", "INPUT_FROM", // of the action itself
+	gitlab.TargetVariable,
 }
 
 // runCommand is `vexxy run`.

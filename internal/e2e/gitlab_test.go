@@ -65,8 +65,12 @@ func TestGitLabComponent(t *testing.T) {
 	if len(first) != 1 || !strings.Contains(first[0].Body, "vexxy: fail") || !strings.Contains(first[0].Body, "is ignored until it is merged") || strings.Contains(first[0].Body, "canary-secret") {
 		t.Fatalf("notes: %+v\n%s", first, log)
 	}
-	g.says(t, log, "later verdict=fail exit-code=2 affected=3 note=https://gitlab.example/group/app/-/merge_requests/7#note_", "later statements=3 reports=1",
-		"section_start:", "✓ observe", "is ignored until it is merged", "nothing to clean up")
+	// gitlab-ci-local ends a value at a #, which GitLab takes for a character.
+	g.says(t, log, "later verdict=fail exit-code=2 affected=3 note=https://gitlab.example/group/app/-/merge_requests/7\n", "later statements=3 reports=1",
+		"section_start:", "✓ observe", "note posted", "is ignored until it is merged", "nothing to clean up")
+	if want := fmt.Sprintf("VEX_NOTE_URL=https://gitlab.example/group/app/-/merge_requests/7#note_%d\n", first[0].ID); !strings.Contains(string(read(t, g.dir, "vexxy.env")), want) {
+		t.Errorf("the dotenv report lacks %q", want)
+	}
 	for _, name := range []string{"gl-container-scanning-report.json", "gl-sbom-vexxy.cdx.json", "vexxy-results/result.json"} {
 		if !json.Valid(read(t, g.dir, name)) {
 			t.Errorf("%s is no JSON", name)

@@ -2,6 +2,8 @@ package main
 
 import (
 	"os"
+	"os/exec"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -145,6 +147,50 @@ func TestComponentJob(t *testing.T) {
 	}
 }
 
+// TestComponentFetchesTheTarget runs what the job does before the program, in
+// the shallow checkout that a runner makes: the target branch's newest commit is
+// there and named, however old the one is that the request was branched off.
+func TestComponentFetchesTheTarget(t *testing.T) {
+	_, job := parts(t)
+	dir := t.TempDir()
+	git := func(in string, args ...string) string {
+		t.Helper()
+		out, err := exec.Command("git", append([]string{"-C", in, "-c", "user.name=t", "-c", "user.email=t@example"}, args...)...).CombinedOutput()
+		if err != nil {
+			t.Fatalf("git %v: %v: %s", args, err, out)
+		}
+		return strings.TrimSpace(string(out))
+	}
+	origin, checkout := filepath.Join(dir, "origin"), filepath.Join(dir, "checkout")
+	git(dir, "init", "-q", "-b", "main", origin)
+	git(origin, "config", "uploadpack.allowAnySHA1InWant", "true") // as GitLab's has it
+	commit := func(text string) string {
+		git(origin, "commit", "-q", "--allow-empty", "-m", text)
+		return git(origin, "rev-parse", "HEAD")
+	}
+	branched := commit("loose policy")
+	newest := commit("strict policy")
+	git(origin, "switch", "-q", "-c", "change", branched)
+	commit("change")
+	for _, c := range []struct{ project, target, merged, want, there string }{
+		{"11", "main", "", newest, newest}, {"11", "main", newest, "", newest}, {"11", "gone", "", "", branched}, {"12", "main", "", "", branched},
+	} {
+		if err := os.RemoveAll(checkout); err != nil {
+			t.Fatal(err)
+		}
+		git(dir, "clone", "-q", "--depth", "1", "--branch", "change", "file://"+origin, checkout)
+		cmd := exec.Command("sh", "-euc", job.BeforeScript[1]+"\necho \"named=${VEXXY_TARGET_SHA:-}\"")
+		cmd.Dir = checkout
+		cmd.Env = append(os.Environ(), "CI_MERGE_REQUEST_IID=7", "CI_PROJECT_ID="+c.project, "CI_MERGE_REQUEST_PROJECT_ID=11", "CI_MERGE_REQUEST_TARGET_BRANCH_NAME="+c.target,
+			"CI_MERGE_REQUEST_TARGET_BRANCH_SHA="+c.merged, "CI_MERGE_REQUEST_DIFF_BASE_SHA="+branched)
+		out, err := cmd.CombinedOutput()
+		if err != nil || !strings.HasSuffix(string(out), "named="+c.want+"\n") {
+			t.Errorf("%+v: %v: %s", c, err, out)
+		}
+		git(checkout, "cat-file", "-e", c.there+"^{commit}")
+	}
+}
+
 // TestReadmeNamesWhatTheComponentHas finds inputs and variables in the README's
 // example that the component does not have.
 func TestReadmeNamesWhatTheComponentHas(t *testing.T) {
@@ -169,6 +215,9 @@ func TestReadmeNamesWhatTheComponentHas(t *testing.T) {
 		if !strings.Contains(section, "| `"+v[1]+"` |") {
 			t.Errorf("README.md uses the variable %s, which there is not", v[1])
 		}
+	}
+	if strings.Contains(example, "$VEXXY_") { // all of which the program takes for inputs
+		t.Error("README.md names a variable of its own that would end the run")
 	}
 	if used < 8 {
 		t.Errorf("README.md shows %d inputs and variables in use", used)

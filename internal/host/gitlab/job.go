@@ -1,6 +1,7 @@
 package gitlab
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"regexp"
@@ -50,6 +51,10 @@ func address(s string) string {
 	return s
 }
 
+// TargetVariable is the component's: the target branch's newest commit, which it
+// has fetched. GitLab names only the one that the request was branched off.
+const TargetVariable = "VEXXY_TARGET_SHA"
+
 // ReadJob reads the job from its environment. A pipeline for a merge request
 // whose variables cannot be read is an error: what it may decide must not be
 // guessed.
@@ -76,13 +81,13 @@ func readMerge(getenv func(string) string) (*Merge, error) {
 	}
 	m := &Merge{Project: number("CI_MERGE_REQUEST_PROJECT_ID"), IID: number("CI_MERGE_REQUEST_IID")}
 	// Pipelines for merged results alone have the first of each.
-	m.BaseSHA = first(getenv("CI_MERGE_REQUEST_TARGET_BRANCH_SHA"), getenv("CI_MERGE_REQUEST_DIFF_BASE_SHA"))
-	m.HeadSHA = first(getenv("CI_MERGE_REQUEST_SOURCE_BRANCH_SHA"), getenv("CI_COMMIT_SHA"))
+	m.BaseSHA = cmp.Or(getenv("CI_MERGE_REQUEST_TARGET_BRANCH_SHA"), getenv(TargetVariable), getenv("CI_MERGE_REQUEST_DIFF_BASE_SHA"))
+	m.HeadSHA = cmp.Or(getenv("CI_MERGE_REQUEST_SOURCE_BRANCH_SHA"), getenv("CI_COMMIT_SHA"))
 	switch {
 	case m.IID <= 0 || m.Project <= 0:
 		return nil, errors.New("CI_MERGE_REQUEST_IID or CI_MERGE_REQUEST_PROJECT_ID is no number")
 	case !commit.MatchString(m.BaseSHA):
-		return nil, errors.New("CI_MERGE_REQUEST_DIFF_BASE_SHA is no commit")
+		return nil, fmt.Errorf("CI_MERGE_REQUEST_DIFF_BASE_SHA or %s is no commit", TargetVariable)
 	case !commit.MatchString(m.HeadSHA):
 		return nil, errors.New("CI_COMMIT_SHA is no commit")
 	}
@@ -92,13 +97,6 @@ func readMerge(getenv func(string) string) (*Merge, error) {
 		m.URL = fmt.Sprintf("%s/-/merge_requests/%d", strings.TrimRight(project, "/"), m.IID)
 	}
 	return m, nil
-}
-
-func first(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
 }
 
 // Site is what tells one use of the component from another in the same

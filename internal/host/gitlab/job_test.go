@@ -29,6 +29,7 @@ func TestReadJob(t *testing.T) {
 	}{
 		"merge request":  {nil, &Merge{11, 7, merge.URL, false, baseSHA, headSHA}},
 		"merged results": {[]string{"CI_MERGE_REQUEST_TARGET_BRANCH_SHA", other, "CI_MERGE_REQUEST_SOURCE_BRANCH_SHA", headSHA, "CI_COMMIT_SHA", baseSHA}, &Merge{11, 7, merge.URL, false, other, headSHA}},
+		"fetched target": {[]string{TargetVariable, other}, &Merge{11, 7, merge.URL, false, other, headSHA}},
 		"child pipeline": {[]string{"CI_PIPELINE_SOURCE", "parent_pipeline"}, &Merge{11, 7, merge.URL, false, baseSHA, headSHA}},
 		"fork":           {[]string{"CI_MERGE_REQUEST_SOURCE_PROJECT_ID", "12"}, &Merge{11, 7, merge.URL, true, baseSHA, headSHA}},
 		"deleted fork":   {[]string{"CI_MERGE_REQUEST_SOURCE_PROJECT_ID", ""}, &Merge{11, 7, merge.URL, true, baseSHA, headSHA}},
@@ -52,7 +53,7 @@ func TestReadJobRefuses(t *testing.T) {
 	for _, change := range [][]string{
 		{"CI_MERGE_REQUEST_IID", ""}, {"CI_MERGE_REQUEST_IID", "x"}, {"CI_MERGE_REQUEST_IID", "-1"}, {"CI_MERGE_REQUEST_PROJECT_ID", ""},
 		{"CI_MERGE_REQUEST_DIFF_BASE_SHA", ""}, {"CI_MERGE_REQUEST_DIFF_BASE_SHA", "--output=/x"}, {"CI_MERGE_REQUEST_DIFF_BASE_SHA", "main"},
-		{"CI_MERGE_REQUEST_TARGET_BRANCH_SHA", "HEAD"}, {"CI_COMMIT_SHA", ""}, {"CI_MERGE_REQUEST_SOURCE_BRANCH_SHA", strings.ToUpper("abcdef0123")},
+		{"CI_MERGE_REQUEST_TARGET_BRANCH_SHA", "HEAD"}, {TargetVariable, "HEAD"}, {"CI_COMMIT_SHA", ""}, {"CI_MERGE_REQUEST_SOURCE_BRANCH_SHA", strings.ToUpper("abcdef0123")},
 		{"CI_PIPELINE_SOURCE", "push", "CI_MERGE_REQUEST_IID", "0"},
 	} {
 		if j, err := ReadJob(env(variables(change...))); err == nil || j.Merge != nil {
