@@ -62,14 +62,19 @@ func (g *gitLab) readFile(path string) ([]byte, error) {
 	return g.base.ReadFile(path)
 }
 
-// instead guards the baseline: a merge request that brought its own would say
-// itself what of it is new.
+// instead guards the baseline and people's statements: a merge request that
+// brought its own would say itself what of it is new, and what is not affected.
 func (g *gitLab) instead(path string, max int64) ([]byte, bool, error) {
 	if g.base == nil {
 		return nil, false, nil
 	}
 	return g.base.Instead(path, max)
 }
+
+func (g *gitLab) list(dir string) ([]string, error) { return listed(dir, g.base) }
+
+// store is none: GitLab has no store of attestations beside the registry.
+func (g *gitLab) store(config.Config) (store, error) { return (&terminal{}).store(config.Config{}) }
 
 // loaded says what this job lacks, and takes the job's secrets away from what
 // runs beside the program: GitLab cannot mask them from here.
@@ -134,6 +139,11 @@ func (g *gitLab) publish(ctx context.Context, end ending) {
 		show(w, end.out, report.TableOptions{Width: 120})
 		complain(w, end.out)
 	})
+	for _, image := range end.out.Images {
+		if all := image.Image.Judgement.Contradictions(); len(all) > 0 {
+			g.Remark(gitlab.Error, "contradiction: "+image.Requested, contradictions(all))
+		}
+	}
 	g.try("no security reports", writeReports(g.projectDir(), end))
 	g.dotenv(end, "")
 	if url := g.note(ctx, end); url != "" {

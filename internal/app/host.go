@@ -14,6 +14,7 @@ import (
 	"github.com/vexxy/action/internal/host/local"
 	"github.com/vexxy/action/internal/report"
 	"github.com/vexxy/action/internal/run"
+	"github.com/vexxy/action/internal/triage"
 )
 
 // host is where a run is shown while it runs, and where what came of it goes.
@@ -25,18 +26,27 @@ type host interface {
 	usable() error
 	// readFile reads the configuration file.
 	readFile(path string) ([]byte, error)
-	// instead guards the baseline: see baseline.Guard.
+	// instead guards the baseline and people's statements: see baseline.Guard.
 	instead(path string, max int64) ([]byte, bool, error)
+	// list names the files of a folder that the guard may give: see
+	// triage.Options.
+	list(dir string) ([]string, error)
 	// loaded is told the inputs, and gives the environment of what runs beside
 	// the program.
 	loaded(cfg config.Config) []string
 	// unsigned says why this run has no identity to sign with, if so: it is no
 	// error that attest: keyless does nothing then.
 	unsigned() string
+	// store gives what puts a bundle about a digest into the host's own store of
+	// attestations; an error where it has none.
+	store(cfg config.Config) (store, error)
 	// publish tells of the end. It changes nothing of it: what cannot be
 	// published is said, and that is all.
 	publish(ctx context.Context, end ending)
 }
+
+// store puts one signed bundle about a digest somewhere beside the registry.
+type store func(ctx context.Context, digest string, bundle []byte) (github.Stored, error)
 
 // ending is how `vexxy run` ended.
 type ending struct {
@@ -70,9 +80,15 @@ func (t *terminal) readFile(path string) ([]byte, error) { return os.ReadFile(pa
 
 func (t *terminal) instead(string, int64) ([]byte, bool, error) { return nil, false, nil }
 
+func (t *terminal) list(dir string) ([]string, error) { return triage.Names(dir) }
+
 func (t *terminal) loaded(config.Config) []string { return t.s.Environ }
 
 func (t *terminal) unsigned() string { return "" }
+
+func (t *terminal) store(config.Config) (store, error) {
+	return nil, fault.New(fault.Usage, "leave it off, or run in a job on GitHub", "attest-github-store is on, and this is no job on GitHub")
+}
 
 func (t *terminal) publish(_ context.Context, end ending) {
 	o := report.TableOptions{}

@@ -19,6 +19,8 @@ import (
 	"github.com/vexxy/action/internal/journal"
 	"github.com/vexxy/action/internal/run"
 	"github.com/vexxy/action/internal/source"
+	"github.com/vexxy/action/internal/subject"
+	"github.com/vexxy/action/internal/triage"
 )
 
 // The longest times that undoing may take: after a run that was let finish,
@@ -78,13 +80,17 @@ func perform(ctx context.Context, s Streams, args []string, h host, end *ending)
 	}
 	started := time.Now().UTC()
 	earlier, unread := openBaseline(cfg, h.instead) // which may lie in the output directory
+	people, err := readPeople(cfg, h)
+	if err != nil {
+		return fault.Pass, err // the error has the code
+	}
 	// An earlier run's documents must not stand for this one, wherever it fails:
 	// without an ID the run names none.
 	if err := run.ClearDir(cfg.OutputDir); err != nil {
 		return fault.Usage, err
 	}
 	end.out = run.Outcome{ID: id}
-	attester, err := newAttester(ctx, cfg, lookup(s.Environ), h.unsigned())
+	attester, err := newAttester(ctx, cfg, lookup(s.Environ), h.unsigned(), h.store)
 	if err != nil {
 		return fault.Pass, err // the error has the code
 	}
@@ -100,7 +106,17 @@ func perform(ctx context.Context, s Streams, args []string, h host, end *ending)
 	if unread != nil {
 		timeline.Note("everything counts as new: " + unread.Error())
 	}
-	end.out, err = observe(ctx, s, cfg, run.Plan{ID: id, StartedAt: started, Baseline: earlier, Attester: attester, Timeline: timeline}, j)
+	for _, note := range unreadable(people) {
+		timeline.Note(note)
+	}
+	plan := run.Plan{ID: id, StartedAt: started, Triage: people, Attester: attester, Timeline: timeline}
+	if plan.Baseline, err = attestedBaseline(cfg, lookup(s.Environ), attester, timeline.Note); err != nil {
+		return fault.Pass, err // the error has the code
+	}
+	if earlier != nil {
+		plan.Baseline = func(_ context.Context, s subject.Subject, alone bool) baseline.Baseline { return earlier.For(s, alone) }
+	}
+	end.out, err = observe(ctx, s, cfg, plan, j)
 	h.Close()
 	if cerr := j.Close(string(end.out.Verdict)); cerr != nil && err == nil {
 		err = fault.New(fault.Infra, "", "closing the journal: %w", cerr)
@@ -178,14 +194,37 @@ func observe(ctx context.Context, s Streams, cfg config.Config, plan run.Plan, j
 // that cannot be read, or that the guard refuses, does not end the run:
 // everything is new to it.
 func openBaseline(cfg config.Config, guard baseline.Guard) (*baseline.Set, error) {
-	if cfg.Baseline == "" {
+	path := cfg.Earlier().Path
+	if path == "" {
 		return nil, nil
 	}
-	set, err := baseline.OpenGuarded(cfg.Baseline, guard)
+	set, err := baseline.OpenGuarded(path, guard)
 	if err != nil {
-		set = baseline.UnusableSet(cfg.Baseline, err)
+		set = baseline.UnusableSet(path, err)
 	}
 	return &set, err
+}
+
+// readPeople reads what people have stated, nil for nothing: of a pull request
+// as the base commit has it.
+func readPeople(cfg config.Config, h host) (*triage.Set, error) {
+	return triage.Read(triage.Options{
+		Given: cfg.VEX, Discover: cfg.VEXDiscovery, MaxAge: cfg.VEXMaxAge, Guard: h.instead, List: h.list,
+	})
+}
+
+// unreadable says which documents of people's statements do not count.
+func unreadable(s *triage.Set) []string {
+	var notes []string
+	if s == nil {
+		return nil
+	}
+	for _, d := range s.Documents {
+		if d.Problem != "" {
+			notes = append(notes, "statements of people that do not count: "+d.Source+": "+d.Problem)
+		}
+	}
+	return notes
 }
 
 // undo takes back what the engine made. What cannot be taken back in time is

@@ -25,6 +25,13 @@ func NewBase(e Event, workspace string, api func() (*API, error)) *base.Base {
 			}
 			return a.file(ctx, e, commit, path)
 		},
+		Folder: func(ctx context.Context, commit, path string) ([]string, error) {
+			a, err := api()
+			if err != nil {
+				return nil, err
+			}
+			return a.folder(ctx, e, commit, path)
+		},
 		Fetch:   "fetch the base commit (actions/checkout with fetch-depth: 0), or add `contents: read` to the job's permissions",
 		Outside: "$RUNNER_TEMP",
 	}, workspace)
@@ -45,14 +52,19 @@ func (a *API) file(ctx context.Context, e Event, sha, path string) ([]byte, erro
 			}
 			continue
 		case sticky.Missing:
-			ctx, cancel := a.once(ctx)
-			defer cancel()
-			if _, _, err := a.client.Git.GetCommit(ctx, e.Owner, e.Repo, sha); err == nil {
+			if a.hasCommit(ctx, e, sha) {
 				return nil, fmt.Errorf("%s: %w", path, fs.ErrNotExist)
 			}
 		}
 		return nil, errors.New(f.What)
 	}
+}
+
+func (a *API) hasCommit(ctx context.Context, e Event, sha string) bool {
+	ctx, cancel := a.once(ctx)
+	defer cancel()
+	_, _, err := a.client.Git.GetCommit(ctx, e.Owner, e.Repo, sha)
+	return err == nil
 }
 
 func (a *API) tryFile(ctx context.Context, e Event, sha, path string) ([]byte, sticky.Failure) {
