@@ -37,26 +37,32 @@ func NewBase(e Event, workspace string, api func() (*API, error)) *base.Base {
 	}, workspace)
 }
 
-// file reads a file of a commit. To a token that may not see it GitHub answers
-// as to a file that is not there: which of both, the commit tells.
+// file reads a file of a commit.
 func (a *API) file(ctx context.Context, e Event, sha, path string) ([]byte, error) {
+	return inCommit(ctx, a, e, sha, path, a.tryFile)
+}
+
+// inCommit tries to read something of a commit until it is answered. To a token
+// that may not see it GitHub answers as to a file that is not there: which of
+// both, the commit tells.
+func inCommit[T any](ctx context.Context, a *API, e Event, sha, path string, try func(ctx context.Context, e Event, sha, path string) (T, sticky.Failure)) (none T, err error) {
 	p := sticky.Patience{Until: time.Now().Add(a.budget), Next: a.backoff}
 	for {
-		data, f := a.tryFile(ctx, e, sha, path)
+		got, f := try(ctx, e, sha, path)
 		switch f.Kind {
 		case sticky.Answered:
-			return data, nil
+			return got, nil
 		case sticky.Passing, sticky.Limited:
 			if err := p.Wait(ctx, f); err != nil {
-				return nil, err
+				return none, err
 			}
 			continue
 		case sticky.Missing:
 			if a.hasCommit(ctx, e, sha) {
-				return nil, fmt.Errorf("%s: %w", path, fs.ErrNotExist)
+				return none, fmt.Errorf("%s: %w", path, fs.ErrNotExist)
 			}
 		}
-		return nil, errors.New(f.What)
+		return none, errors.New(f.What)
 	}
 }
 
