@@ -66,7 +66,7 @@ func attestInputs() []Input {
 		row("attestation-limit", "0", "greatest size of one attestation's statement, 0 for what the services take (1.2 MB with a log that keeps statements whole, else 32 MiB): a larger OpenVEX document is attested in parts, a larger SBOM left out; what a service refuses for its size is tried in smaller parts",
 			size(func(c *Config) *int64 { return &c.Attest.Limit }, 0, 32<<20)),
 		row("attest-github-store", "false", "send the attestations to GitHub's store of the job's repository too, with github-token",
-			onOff(func(c *Config) *bool { return &c.Attest.GitHubStore })),
+			onOff(func(c *Config) *bool { return &c.Attest.GitHubStore }), func(in *Input) { in.Host = GitHub }),
 		row("sigstore-trusted-root", "", "file with the trusted root of a private sigstore instance",
 			text(func(c *Config) *string { return &c.Attest.TrustedRoot }, nil), unset("the public instance's")),
 		row("sigstore-signing-config", "", "file with the services of a private sigstore instance; with a key, the log and the time-stamping authority that take part",
