@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/vexxy/action/internal/attest"
 	"github.com/vexxy/action/internal/config"
+	"github.com/vexxy/action/internal/fault"
 	"github.com/vexxy/action/internal/foreign"
 	"github.com/vexxy/action/internal/report"
 	"github.com/vexxy/action/internal/run"
@@ -24,13 +26,14 @@ type attester struct {
 	barred  string // why there is nothing to sign with, where that is no error
 	never   bool   // on-inconclusive: warn never attests insufficient evidence
 	signer  *attest.Signer
+	store   store // nil where nothing is to be stored beside the registry
 	publish func(context.Context, run.Documents, []attest.Statement) (attest.Published, error)
 }
 
 // newAttester makes ready what the inputs ask for, nil for nothing. A key that
 // cannot be opened, or a job without an identity, ends the run before it began,
 // unless unsigned says that such a job never has one.
-func newAttester(ctx context.Context, cfg config.Config, getenv func(string) string, unsigned string) (run.Attester, error) {
+func newAttester(ctx context.Context, cfg config.Config, getenv func(string) string, unsigned string, beside func(config.Config) (store, error)) (run.Attester, error) {
 	a := &attester{cfg: cfg.Attest, never: cfg.OnInconclusive == "warn"}
 	var err error
 	switch {
@@ -54,6 +57,9 @@ func newAttester(ctx context.Context, cfg config.Config, getenv func(string) str
 		})
 	default:
 		return nil, nil
+	}
+	if err == nil && cfg.Attest.GitHubStore {
+		a.store, err = beside(cfg)
 	}
 	if err != nil {
 		return nil, err
@@ -90,24 +96,30 @@ func (a *attester) Attest(ctx context.Context, docs run.Documents, dir string) (
 		}
 		return out, nil
 	}
-	all, err := attest.Statements(image.Record, image.Judgement, string(image.Decision.Verdict), a.documents(docs))
+	folder := filepath.Join(dir, run.AttestationsFolder)
+	all, err := a.statements(docs, folder, a.limit(), &out)
 	if err != nil {
 		if err == attest.ErrLocal && a.signer == nil {
 			out.Skipped, err = err.Error(), nil
 		}
 		return out, err
 	}
-	folder := filepath.Join(dir, run.AttestationsFolder)
-	for _, s := range all {
-		if err := run.WriteFile(filepath.Join(folder, s.Name+".intoto.json"), s.Payload); err != nil {
-			return out, err
-		}
-	}
 	if a.signer == nil {
 		out.Skipped = "a dry run signs nothing; the statements are in " + folder
 		return out, nil
 	}
 	published, err := a.publish(ctx, docs, all)
+	for try := 0; errors.Is(err, attest.ErrTooLarge) && try < maxSmaller; try++ {
+		limit := half(all)
+		if limit < attest.LeastLimit {
+			break
+		}
+		out.Notes = append(out.Notes, fmt.Sprintf("tried again with parts of at most %d bytes: %s", limit, err))
+		if all, err = a.statements(docs, folder, limit, &out); err != nil {
+			return out, err
+		}
+		published, err = a.publish(ctx, docs, all)
+	}
 	for name, data := range published.Bundles {
 		if werr := run.WriteFile(filepath.Join(folder, name+".sigstore.json"), data); werr != nil && err == nil {
 			err = werr
@@ -120,12 +132,95 @@ func (a *attester) Attest(ctx context.Context, docs run.Documents, dir string) (
 			err = werr
 		}
 	}
-	out.Replaced, out.Notes = published.Replaced, published.Notes
+	out.Replaced, out.Notes = published.Replaced, append(out.Notes, published.Notes...)
 	out.Commands = attest.Commands(published, key, a.cfg.TrustedRoot)
 	for _, r := range published.Receipts {
 		out.Attestations = append(out.Attestations, shown(r))
 	}
+	if err == nil && a.store != nil {
+		err = a.storeAll(ctx, docs, all, published, &out)
+	}
 	return out, err
+}
+
+// storeAll puts what the registry has into the host's own store too.
+func (a *attester) storeAll(ctx context.Context, docs run.Documents, all []attest.Statement, p attest.Published, out *report.Attested) error {
+	for _, s := range all {
+		bundle, signed := p.Bundles[s.Name]
+		if !signed {
+			return fmt.Errorf("storing the %s statement: there is no bundle of it", s.Name)
+		}
+		stored, err := a.store(ctx, docs.Image.Record.Subject.ManifestDigest, bundle)
+		if err != nil {
+			return err
+		}
+		if stored.Unread {
+			out.Notes = append(out.Notes, fmt.Sprintf("GitHub's store took the %s statement as %d, and lists it without its contents: it was not read back", s.Name, stored.ID))
+		}
+		out.Stored = append(out.Stored, report.Stored{Statement: s.Name, ID: stored.ID, URL: stored.URL})
+	}
+	return nil
+}
+
+// maxSmaller is how often what a service refuses for its size is tried in
+// smaller parts.
+const maxSmaller = 4
+
+// limit is the greatest size of a statement.
+func (a *attester) limit() int {
+	limit := attest.MaxStatement
+	switch {
+	case a.cfg.Limit > 0:
+		limit = int(a.cfg.Limit)
+	case a.signer != nil:
+		limit = a.signer.Limit()
+	}
+	if a.cfg.GitHubStore {
+		limit = min(limit, attest.StoreLimit)
+	}
+	return limit
+}
+
+// half is half the size of the largest statement.
+func half(all []attest.Statement) int {
+	largest := 0
+	for _, s := range all {
+		largest = max(largest, len(s.Payload))
+	}
+	return largest / 2
+}
+
+// statements makes the statements and writes them into the folder, in the place
+// of others; what was split or left out is noted.
+func (a *attester) statements(docs run.Documents, folder string, limit int, out *report.Attested) ([]attest.Statement, error) {
+	image, documents := docs.Image, a.documents(docs)
+	all, err := attest.Statements(image.Record, image.Judgement, string(image.Decision.Verdict), documents, limit)
+	if err != nil {
+		return nil, err
+	}
+	for _, d := range documents {
+		n := 0
+		for _, s := range all {
+			if s.PredicateType == d.PredicateType {
+				n++
+			}
+		}
+		switch {
+		case n == 0:
+			out.Notes = append(out.Notes, fmt.Sprintf("%s is not attested: it has %d bytes, and at most %d fit into an attestation; it stays among the results", d.File, len(d.Data), limit))
+		case n > 1:
+			out.Notes = append(out.Notes, fmt.Sprintf("%s is attested in %d parts, as at most %d bytes fit into an attestation: vexxy verify reads them as one, other readers may take one part alone", d.File, n, limit))
+		}
+	}
+	if err := os.RemoveAll(folder); err != nil {
+		return nil, fault.New(fault.Infra, "check the rights of the output directory", "clearing %s: %w", folder, err)
+	}
+	for _, s := range all {
+		if err := run.WriteFile(filepath.Join(folder, s.Name+".intoto.json"), s.Payload); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
 }
 
 func shown(r attest.Receipt) report.Attestation {
@@ -209,6 +304,9 @@ func printAttested(w io.Writer, a *report.Attested) {
 		for _, r := range a.Attestations {
 			line("  %-9s %-9s %-7s %s", r.Outcome, r.Statement, r.Layout, r.Reference)
 		}
+	}
+	for _, s := range a.Stored {
+		line("  stored at GitHub: %s %s", s.Statement, s.URL)
 	}
 	for _, note := range a.Notes {
 		line("note: %s", note)

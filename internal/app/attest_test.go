@@ -21,11 +21,11 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/registry"
-	"github.com/google/go-containerregistry/pkg/v1/random"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/secure-systems-lab/go-securesystemslib/encrypted"
 
 	"github.com/vexxy/action/internal/attest"
+	"github.com/vexxy/action/internal/attest/attesttest"
 	"github.com/vexxy/action/internal/config"
 	"github.com/vexxy/action/internal/fault"
 	"github.com/vexxy/action/internal/gate"
@@ -44,26 +44,20 @@ func pushed(t *testing.T, change func(*record.Record)) (docs run.Documents, imag
 	t.Helper()
 	server := httptest.NewServer(registry.New(registry.WithReferrersSupport(true), registry.Logger(log.New(io.Discard, "", 0))))
 	t.Cleanup(server.Close)
-	ref, err := name.ParseReference(strings.TrimPrefix(server.URL, "http://") + "/team/app:v1")
-	if err != nil {
-		t.Fatal(err)
-	}
-	img, err := random.Image(64, 1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := remote.Write(ref, img); err != nil {
-		t.Fatal(err)
-	}
-	digest, err := img.Digest()
-	if err != nil {
-		t.Fatal(err)
-	}
+	return composed(t, strings.TrimPrefix(server.URL, "http://"), change)
+}
+
+// composed pushes an image to the registry at a host, and gives the documents of
+// the recorded run on it.
+func composed(t *testing.T, host string, change func(*record.Record)) (docs run.Documents, image string) {
+	t.Helper()
+	ref, digest := attesttest.Push(t, host)
 	rec, err := record.Read("../../testdata/runs/go-app")
 	if err != nil {
 		t.Fatal(err)
 	}
-	rec.Subject.Source, rec.Subject.Repository, rec.Subject.ManifestDigest = subject.SourceRegistry, ref.Context().Name(), digest.String()
+	rec.Subject.Source, rec.Subject.Repository, rec.Subject.ManifestDigest = subject.SourceRegistry, ref.Context().Name(), digest
+	rec.Subject.Tag = ref.Identifier()
 	if change != nil {
 		change(&rec)
 	}
@@ -132,7 +126,7 @@ func TestAttestAndVerify(t *testing.T) {
 	docs, image := pushed(t, nil)
 	key := sealed(t)
 	env := map[string]string{"SIGNING_KEY": key, "COSIGN_PASSWORD": canary}
-	a, err := newAttester(t.Context(), load(t, "--attest", "key", "--attest-key", "env://SIGNING_KEY"), func(n string) string { return env[n] }, "")
+	a, err := newAttester(t.Context(), load(t, "--attest", "key", "--attest-key", "env://SIGNING_KEY"), func(n string) string { return env[n] }, "", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -243,7 +237,7 @@ func TestWhatIsNotAttested(t *testing.T) {
 	} {
 		t.Run(what, func(t *testing.T) {
 			docs, image := pushed(t, c.change)
-			a, err := newAttester(t.Context(), load(t, c.args...), func(n string) string { return map[string]string{"COSIGN_PASSWORD": canary}[n] }, "")
+			a, err := newAttester(t.Context(), load(t, c.args...), func(n string) string { return map[string]string{"COSIGN_PASSWORD": canary}[n] }, "", nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -278,21 +272,21 @@ func TestWhatIsNotAttested(t *testing.T) {
 // A run that could not sign ends before anything runs.
 func TestSigningIsPreparedFirst(t *testing.T) {
 	for _, args := range [][]string{{"--attest", "key", "--attest-key", "/none"}, {"--attest", "keyless"}} {
-		_, err := newAttester(t.Context(), load(t, args...), func(string) string { return "" }, "")
+		_, err := newAttester(t.Context(), load(t, args...), func(string) string { return "" }, "", nil)
 		if fault.CodeOf(context.Background(), err) != fault.Usage {
 			t.Errorf("%v: %v", args, err)
 		}
 	}
 	// A job that never has an identity runs nonetheless, and says so.
 	const fork = "no identity here"
-	a, err := newAttester(t.Context(), load(t, "--attest", "keyless"), nil, fork)
+	a, err := newAttester(t.Context(), load(t, "--attest", "keyless"), nil, fork, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if got, err := a.Attest(t.Context(), run.Documents{}, t.TempDir()); err != nil || got.Skipped != fork || len(got.Attestations) != 0 {
 		t.Errorf("%+v, %v", got, err)
 	}
-	if a, err := newAttester(t.Context(), load(t), nil, ""); a != nil || err != nil {
+	if a, err := newAttester(t.Context(), load(t), nil, "", nil); a != nil || err != nil {
 		t.Errorf("attest is off, and there is %v, %v", a, err)
 	}
 }

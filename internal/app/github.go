@@ -66,14 +66,16 @@ func (g *gitHub) readFile(path string) ([]byte, error) {
 	return g.base.ReadFile(path)
 }
 
-// instead guards the baseline: a pull request that brought its own would say
-// itself what of it is new.
+// instead guards the baseline and people's statements: a pull request that
+// brought its own would say itself what of it is new, and what is not affected.
 func (g *gitHub) instead(path string, max int64) ([]byte, bool, error) {
 	if g.base == nil {
 		return nil, false, nil
 	}
 	return g.base.Instead(path, max)
 }
+
+func (g *gitHub) list(dir string) ([]string, error) { return listed(dir, g.base) }
 
 // loaded masks the secrets. What holds them, and the files by which a step
 // commands the runner, are not for what runs beside the program.
@@ -132,6 +134,20 @@ func (g *gitHub) unsigned() string {
 	return ""
 }
 
+// store is GitHub's store of the job's repository.
+func (g *gitHub) store(cfg config.Config) (store, error) {
+	if g.event.Owner == "" {
+		return nil, fault.New(fault.Usage, "it is set by GitHub's runner", "reading GITHUB_REPOSITORY: it names no repository")
+	}
+	api, err := github.NewAPI(g.getenv, cfg.Publication.GitHubToken.Reveal())
+	if err != nil {
+		return nil, fault.New(fault.Usage, fault.HintOf(err), "%w", err)
+	}
+	return func(ctx context.Context, digest string, bundle []byte) (github.Stored, error) {
+		return api.StoreAttestation(ctx, g.event.Owner, g.event.Repo, digest, bundle)
+	}, nil
+}
+
 // publish tells the log, the outputs, the job's page and the pull request.
 func (g *gitHub) publish(ctx context.Context, end ending) {
 	g.Foreign(func(w io.Writer) {
@@ -165,6 +181,11 @@ func (g *gitHub) annotate(end ending) {
 	level := github.Error
 	if end.code == fault.Pass { // warn-only, on-inconclusive
 		level = github.Warning
+	}
+	for _, image := range end.out.Images {
+		if all := image.Image.Judgement.Contradictions(); len(all) > 0 {
+			g.Annotate(github.Error, "vexxy: contradiction: "+image.Requested, contradictions(all))
+		}
 	}
 	for _, image := range end.out.Images {
 		title := fmt.Sprintf("vexxy: %s: %s", image.Verdict, image.Requested)

@@ -16,6 +16,7 @@ import (
 	"github.com/vexxy/action/internal/host/github/githubtest"
 	"github.com/vexxy/action/internal/record"
 	"github.com/vexxy/action/internal/run"
+	"github.com/vexxy/action/internal/triage"
 )
 
 // job is a GitHub job in a workspace of its own, with GitHub's API beside it.
@@ -115,6 +116,17 @@ func (j *job) run(t *testing.T) ending {
 	rec, err := record.Read(filepath.Join(root, "testdata", "runs", "go-app"))
 	if err != nil {
 		t.Fatal(err)
+	}
+	people, err := readPeople(cfg, h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if people != nil {
+		data, err := triage.Encode(people)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rec.Raw = map[string][]byte{record.RawTriage: data}
 	}
 	docs, err := run.Compose(t.Context(), rec, cfg.Policy())
 	if err != nil {

@@ -64,8 +64,8 @@ func (g *gitLab) readFile(path string) ([]byte, error) {
 	return g.base.ReadFile(path)
 }
 
-// instead guards the baseline: a merge request that brought its own would say
-// itself what of it is new.
+// instead guards the baseline and people's statements: a merge request that
+// brought its own would say itself what of it is new, and what is not affected.
 func (g *gitLab) instead(path string, max int64) ([]byte, bool, error) {
 	if g.base == nil {
 		return nil, false, nil
@@ -90,6 +90,11 @@ func (g *gitLab) origins() ([]record.Origin, error) {
 func (g *gitLab) artifact(context.Context, string, config.Secret) (string, baseline.Reader, func(), error) {
 	return "", nil, nil, fault.New(fault.Usage, "let the job download it (needs: project), and name its result.json", "only a job on GitHub takes a baseline from an artifact")
 }
+
+func (g *gitLab) list(dir string) ([]string, error) { return listed(dir, g.base) }
+
+// store is none: GitLab has no store of attestations beside the registry.
+func (g *gitLab) store(config.Config) (store, error) { return (&terminal{}).store(config.Config{}) }
 
 // loaded says what this job lacks, and takes the job's secrets away from what
 // runs beside the program: GitLab cannot mask them from here.
@@ -154,6 +159,11 @@ func (g *gitLab) publish(ctx context.Context, end ending) {
 		show(w, end.out, report.TableOptions{Width: 120})
 		complain(w, end.out)
 	})
+	for _, image := range end.out.Images {
+		if all := image.Image.Judgement.Contradictions(); len(all) > 0 {
+			g.Remark(gitlab.Error, "contradiction: "+image.Requested, contradictions(all))
+		}
+	}
 	if end.part == partAttest {
 		g.dotenv(end, "")
 		return // what was found is told by the job that publishes

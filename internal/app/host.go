@@ -16,6 +16,7 @@ import (
 	"github.com/vexxy/action/internal/record"
 	"github.com/vexxy/action/internal/report"
 	"github.com/vexxy/action/internal/run"
+	"github.com/vexxy/action/internal/triage"
 )
 
 // host is where a run is shown while it runs, and where what came of it goes.
@@ -27,11 +28,14 @@ type host interface {
 	usable() error
 	// readFile reads the configuration file.
 	readFile(path string) ([]byte, error)
-	// instead guards the baseline: see baseline.Guard.
+	// instead guards the baseline and people's statements: see baseline.Guard.
 	instead(path string, max int64) ([]byte, bool, error)
 	// artifact gives the files of an earlier run's artifact, which from names in
 	// words. close is to be called in the end.
 	artifact(ctx context.Context, name string, token config.Secret) (from string, files baseline.Reader, close func(), err error)
+	// list names the files of a folder that the guard may give: see
+	// triage.Options.
+	list(dir string) ([]string, error)
 	// loaded is told the inputs, and gives the environment of what runs beside
 	// the program.
 	loaded(cfg config.Config) []string
@@ -41,10 +45,16 @@ type host interface {
 	// unsigned says why this run has no identity to sign with, if so: it is no
 	// error that attest: keyless does nothing then.
 	unsigned() string
+	// store gives what puts a bundle about a digest into the host's own store of
+	// attestations; an error where it has none.
+	store(cfg config.Config) (store, error)
 	// publish tells of the end. It changes nothing of it: what cannot be
 	// published is said, and that is all.
 	publish(ctx context.Context, end ending)
 }
+
+// store puts one signed bundle about a digest somewhere beside the registry.
+type store func(ctx context.Context, digest string, bundle []byte) (github.Stored, error)
 
 // part is what of a run a command does, by the command's name.
 type part string
@@ -92,11 +102,17 @@ func (t *terminal) artifact(context.Context, string, config.Secret) (string, bas
 	return "", nil, nil, fault.New(fault.Usage, "download it, and name its result.json", "only a job on GitHub has artifacts")
 }
 
+func (t *terminal) list(dir string) ([]string, error) { return triage.Names(dir) }
+
 func (t *terminal) loaded(config.Config) []string { return t.s.Environ }
 
 func (t *terminal) origins() ([]record.Origin, error) { return nil, nil }
 
 func (t *terminal) unsigned() string { return "" }
+
+func (t *terminal) store(config.Config) (store, error) {
+	return nil, fault.New(fault.Usage, "leave it off, or run in a job on GitHub", "attest-github-store is on, and this is no job on GitHub")
+}
 
 func (t *terminal) publish(_ context.Context, end ending) {
 	o := report.TableOptions{}

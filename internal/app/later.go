@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/vexxy/action/internal/attest"
@@ -65,8 +64,8 @@ func performLater(ctx context.Context, s Streams, args []string, h host, end *en
 		return fault.Pass, err
 	}
 	paths := []string{cfg.OutputDir}
-	if cfg.Baseline != "" && !strings.HasPrefix(cfg.Baseline, artifactPrefix) {
-		paths = append(paths, cfg.Baseline) // what is judged does not say what is old
+	if path := cfg.Earlier().Path; path != "" {
+		paths = append(paths, path) // what is judged does not say what is old
 	}
 	for _, path := range paths {
 		if err := apart(dir, path); err != nil {
@@ -77,12 +76,16 @@ func performLater(ctx context.Context, s Streams, args []string, h host, end *en
 	defer cancel()
 	started := time.Now().UTC()
 	earlier, unread := openBaseline(ctx, cfg, h)
+	people, err := readPeople(cfg, h)
+	if err != nil {
+		return fault.Pass, err
+	}
 	if err := run.ClearDir(cfg.OutputDir); err != nil {
 		return fault.Usage, err
 	}
 	var attester run.Attester
 	if end.part == partAttest {
-		if attester, err = newAttester(ctx, cfg, lookup(s.Environ), h.unsigned()); err != nil {
+		if attester, err = newAttester(ctx, cfg, lookup(s.Environ), h.unsigned(), h.store); err != nil {
 			return fault.Pass, err
 		}
 	}
@@ -106,9 +109,15 @@ func performLater(ctx context.Context, s Streams, args []string, h host, end *en
 	if unread != nil {
 		timeline.Note("everything counts as new: " + unread.Error())
 	}
+	for _, note := range unreadable(people) {
+		timeline.Note(note)
+	}
 	plan := run.Plan{
-		ID: id, Version: Version(), Settings: cfg.Settings(), Policy: cfg.Policy(), Baseline: earlier,
+		ID: id, Version: Version(), Settings: cfg.Settings(), Policy: cfg.Policy(), Triage: people,
 		OutputDir: cfg.OutputDir, StartedAt: started, Attester: attester, Timeline: timeline,
+	}
+	if plan.Baseline, err = baselines(cfg, earlier, lookup(s.Environ), attester, timeline.Note); err != nil {
+		return fault.Pass, err
 	}
 	var all []run.Observed
 	for _, o := range seen.images {

@@ -108,6 +108,9 @@ func commentOf(end ending, site []string, body func(int, bool) []byte) sticky.Co
 		for i := range j.Assessments {
 			a := &j.Assessments[i]
 			state = append(state, a.Vulnerability, a.PURL, string(a.Status))
+			if a.Human != nil {
+				state = append(state, string(a.Human.Effect), a.Human.Author)
+			}
 		}
 	}
 	c.State = sticky.Digest(state...)

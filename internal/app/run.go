@@ -19,6 +19,7 @@ import (
 	"github.com/vexxy/action/internal/journal"
 	"github.com/vexxy/action/internal/run"
 	"github.com/vexxy/action/internal/source"
+	"github.com/vexxy/action/internal/triage"
 )
 
 // The longest times that undoing may take: after a run that was let finish,
@@ -83,13 +84,17 @@ func perform(ctx context.Context, s Streams, args []string, h host, end *ending)
 	}
 	started := time.Now().UTC()
 	earlier, unread := openBaseline(ctx, cfg, h) // which may lie in the output directory
+	people, err := readPeople(cfg, h)
+	if err != nil {
+		return fault.Pass, err // the error has the code
+	}
 	// An earlier run's documents must not stand for this one, wherever it fails:
 	// without an ID the run names none.
 	if err := run.ClearDir(cfg.OutputDir); err != nil {
 		return fault.Usage, err
 	}
 	end.out = run.Outcome{ID: id}
-	attester, err := newAttester(ctx, cfg, lookup(s.Environ), h.unsigned())
+	attester, err := newAttester(ctx, cfg, lookup(s.Environ), h.unsigned(), h.store)
 	if err != nil {
 		return fault.Pass, err // the error has the code
 	}
@@ -105,9 +110,15 @@ func perform(ctx context.Context, s Streams, args []string, h host, end *ending)
 	if unread != nil {
 		timeline.Note("everything counts as new: " + unread.Error())
 	}
-	plan := run.Plan{ID: id, StartedAt: started, Baseline: earlier, Attester: attester, Timeline: timeline}
+	for _, note := range unreadable(people) {
+		timeline.Note(note)
+	}
+	plan := run.Plan{ID: id, StartedAt: started, Triage: people, Attester: attester, Timeline: timeline}
 	if origins, err := h.origins(); err == nil && len(origins) > 0 {
 		plan.Origin = &origins[0]
+	}
+	if plan.Baseline, err = baselines(cfg, earlier, lookup(s.Environ), attester, timeline.Note); err != nil {
+		return fault.Pass, err // the error has the code
 	}
 	end.out, err = observe(ctx, s, cfg, plan, j)
 	h.Close()
@@ -187,6 +198,28 @@ func observe(ctx context.Context, s Streams, cfg config.Config, plan run.Plan, j
 	}
 	plan.Engine, plan.Parallel = engine, engine.parallel
 	return run.Run(ctx, plan)
+}
+
+// readPeople reads what people have stated, nil for nothing: of a pull request
+// as the base commit has it.
+func readPeople(cfg config.Config, h host) (*triage.Set, error) {
+	return triage.Read(triage.Options{
+		Given: cfg.VEX, Discover: cfg.VEXDiscovery, MaxAge: cfg.VEXMaxAge, Guard: h.instead, List: h.list,
+	})
+}
+
+// unreadable says which documents of people's statements do not count.
+func unreadable(s *triage.Set) []string {
+	var notes []string
+	if s == nil {
+		return nil
+	}
+	for _, d := range s.Documents {
+		if d.Problem != "" {
+			notes = append(notes, "statements of people that do not count: "+d.Source+": "+d.Problem)
+		}
+	}
+	return notes
 }
 
 // undo takes back what the engine made. What cannot be taken back in time is

@@ -151,10 +151,8 @@ func printVerification(w io.Writer, v attest.Verification) {
 		line("Watched %.0f s until %s by %s %s (%s, %s), confidence %s.", e.Window.End.Sub(e.Window.Start).Seconds(), e.Window.End.UTC().Format(time.RFC3339), e.Tool.Name, e.Tool.Version, e.Engine, e.Image.Platform, e.Confidence)
 		line("Affected %d, not affected %d, under investigation %d, fixed %d; verdict %s; record %s.", e.Summary.Affected, e.Summary.NotAffected, e.Summary.UnderInvestigation, e.Summary.Fixed, e.Verdict, e.Record.Digest)
 	}
-	for _, a := range v.Attestations {
-		if a.PredicateType == attest.TypeOpenVEX {
-			printStatements(line, a.Statement)
-		}
+	if doc, err := v.OpenVEX(); err == nil && doc != nil {
+		printStatements(line, doc)
 	}
 	for _, o := range v.Others {
 		line("Not counted: %s %s (%s): %s", o.Layout, o.Reference, o.PredicateType, o.Why)
@@ -168,29 +166,27 @@ func printVerification(w io.Writer, v attest.Verification) {
 }
 
 // printStatements lists the statements of an OpenVEX document.
-func printStatements(line func(string, ...any), statement []byte) {
+func printStatements(line func(string, ...any), document []byte) {
 	var doc struct {
-		Predicate struct {
-			Statements []struct {
-				Vulnerability struct {
-					Name string `json:"name"`
-				} `json:"vulnerability"`
-				Status   string `json:"status"`
-				Products []struct {
-					Subcomponents []struct {
-						ID string `json:"@id"`
-					} `json:"subcomponents"`
-				} `json:"products"`
-			} `json:"statements"`
-		} `json:"predicate"`
+		Statements []struct {
+			Vulnerability struct {
+				Name string `json:"name"`
+			} `json:"vulnerability"`
+			Status   string `json:"status"`
+			Products []struct {
+				Subcomponents []struct {
+					ID string `json:"@id"`
+				} `json:"subcomponents"`
+			} `json:"products"`
+		} `json:"statements"`
 	}
-	if err := json.Unmarshal(statement, &doc); err != nil {
+	if err := json.Unmarshal(document, &doc); err != nil {
 		line("The OpenVEX document cannot be read.")
 		return
 	}
-	for i, s := range doc.Predicate.Statements {
+	for i, s := range doc.Statements {
 		if i == maxListed {
-			line("  … and %d more; --output json has them all", len(doc.Predicate.Statements)-i)
+			line("  … and %d more; --output json has them all", len(doc.Statements)-i)
 			return
 		}
 		var parts []string

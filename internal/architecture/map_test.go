@@ -23,8 +23,9 @@ var packages = []row{
 	{"app", []string{anything}},
 
 	// The order of a run, and the adapters to the world.
-	{"run", []string{"baseline", "config", "consume", "fault", "gate", "journal", "judge", "record", "report", "report/gitlab", "report/sarif", "sbom", "source", "subject", "vexdiff", "vexdoc"}},
+	{"run", []string{"baseline", "config", "consume", "fault", "gate", "journal", "judge", "record", "report", "report/gitlab", "report/sarif", "sbom", "source", "subject", "triage", "vexdiff", "vexdoc"}},
 	{"attest", []string{"config", "evidence", "fault", "foreign", "judge", "record", "source", "subject"}},
+	{"attest/attesttest", nil},
 	{"engine/kubescape", []string{"catalog", "cluster", "engine/kubescape/objects", "evidence", "exercise", "fault", "foreign", "inventory", "journal", "record", "sensor", "source", "subject", "window"}},
 	{"engine/kubescape/objects", []string{"evidence", "fault", "foreign", "inventory", "record"}},
 	{"engine/embedded", []string{"catalog", "evidence", "exercise", "fault", "inventory", "journal", "record", "sensor", "source", "subject", "window"}},
@@ -50,7 +51,8 @@ var packages = []row{
 	{"config", []string{"fault", "gate", "inventory"}},
 	{"gate", []string{"baseline", "evidence", "fault", "foreign", "inventory", "judge"}},
 	{"baseline", []string{"fault", "foreign", "inventory", "judge", "subject"}},
-	{"judge", []string{"evidence", "foreign", "inventory", "record"}},
+	{"judge", []string{"evidence", "foreign", "inventory", "record", "triage"}},
+	{"triage", []string{"fault", "foreign", "subject"}},
 	{"judge/judgetest", []string{"evidence", "inventory", "record", "subject"}},
 	{"sbom", []string{"record"}},
 
@@ -82,7 +84,7 @@ var packages = []row{
 // pure are the packages that compute and nothing else: the judgement and all
 // that it is made of. Neither they nor what they import reach the world.
 var pure = []string{
-	"baseline", "evidence", "fault", "foreign", "gate", "inventory", "judge", "record", "report", "report/gitlab", "report/sarif", "subject", "vexdiff", "vexdoc",
+	"baseline", "evidence", "fault", "foreign", "gate", "inventory", "judge", "record", "report", "report/gitlab", "report/sarif", "subject", "triage", "vexdiff", "vexdoc",
 }
 
 // world are the packages through which a program reaches what is outside of

@@ -18,10 +18,9 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/name"
 	ggcrregistry "github.com/google/go-containerregistry/pkg/registry"
-	"github.com/google/go-containerregistry/pkg/v1/random"
-	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/secure-systems-lab/go-securesystemslib/encrypted"
 
+	"github.com/vexxy/action/internal/attest/attesttest"
 	"github.com/vexxy/action/internal/config"
 	"github.com/vexxy/action/internal/fault"
 	"github.com/vexxy/action/internal/subject"
@@ -99,24 +98,10 @@ func newBed(t testing.TB, api bool, around func(http.Handler) http.Handler) *bed
 	if b.repository, err = name.NewRepository(host + "/team/app"); err != nil {
 		t.Fatal(err)
 	}
-	img, err := random.Image(64, 1)
-	if err != nil {
-		t.Fatal(err)
-	}
 	direct := httptest.NewServer(b.handler) // the image is there before any fault
 	defer direct.Close()
-	ref, err := name.ParseReference(strings.TrimPrefix(direct.URL, "http://") + "/team/app:v1")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := remote.Write(ref, img); err != nil {
-		t.Fatal(err)
-	}
-	digest, err := img.Digest()
-	if err != nil {
-		t.Fatal(err)
-	}
-	b.subject = subject.Subject{Requested: "app:v1", Source: subject.SourceRegistry, Repository: b.repository.Name(), ManifestDigest: digest.String()}
+	_, digest := attesttest.Push(t, strings.TrimPrefix(direct.URL, "http://"))
+	b.subject = subject.Subject{Requested: "app:v1", Source: subject.SourceRegistry, Repository: b.repository.Name(), ManifestDigest: digest}
 	return b
 }
 
@@ -124,7 +109,7 @@ func (b *bed) statements(t testing.TB, note string) []Statement {
 	t.Helper()
 	rec, j := recorded(t, b.subject.Repository, b.subject.ManifestDigest)
 	rec.Run.ID = note
-	all, err := Statements(rec, j, "pass", testDocuments)
+	all, err := Statements(rec, j, "pass", testDocuments, MaxStatement)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package attest
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -51,7 +52,9 @@ func Commands(p Published, key, root string) []string {
 		default:
 			args = append(args, "--new-bundle-format=false") // cosign 3 looks for bundles alone by itself
 		}
-		all = append(all, shell(append(args, r.Subject)))
+		if c := shell(append(args, r.Subject)); !slices.Contains(all, c) { // parts have one type
+			all = append(all, c)
+		}
 	}
 	return all
 }

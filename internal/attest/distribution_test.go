@@ -11,10 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-containerregistry/pkg/name"
-	"github.com/google/go-containerregistry/pkg/v1/random"
-	"github.com/google/go-containerregistry/pkg/v1/remote"
-
+	"github.com/vexxy/action/internal/attest/attesttest"
 	"github.com/vexxy/action/internal/subject"
 )
 
@@ -85,22 +82,8 @@ func distribution(t *testing.T, program string, deletes bool) *bed {
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
-	ref, err := name.ParseReference(address + "/team/app:v1")
-	if err != nil {
-		t.Fatal(err)
-	}
-	img, err := random.Image(64, 1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := remote.Write(ref, img); err != nil {
-		t.Fatal(err)
-	}
-	digest, err := img.Digest()
-	if err != nil {
-		t.Fatal(err)
-	}
+	ref, digest := attesttest.Push(t, address)
 	return &bed{repository: ref.Context(), subject: subject.Subject{
-		Requested: strings.TrimPrefix(ref.String(), "index.docker.io/"), Source: subject.SourceRegistry, Repository: ref.Context().Name(), ManifestDigest: digest.String(),
+		Requested: strings.TrimPrefix(ref.String(), "index.docker.io/"), Source: subject.SourceRegistry, Repository: ref.Context().Name(), ManifestDigest: digest,
 	}}
 }

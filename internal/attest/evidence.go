@@ -44,6 +44,9 @@ type Evidence struct {
 	Database     EvidenceDatabase   `json:"database"`
 	Record       EvidenceRecord     `json:"record"`
 	Documents    []EvidenceDocument `json:"documents"`
+	// Spellings are the package URLs in the OpenVEX document that are other
+	// names, for other consumers, of packages that stand there by their own.
+	Spellings []string `json:"spellings"`
 }
 
 // EvidenceTool is one program that took part.
@@ -128,12 +131,15 @@ type EvidenceRecord struct {
 
 // EvidenceDocument is a document of the same run. SHA256 is of its file, in
 // hexadecimal digits; PredicateSHA256 of the same document as it stands in its
-// own statement, without insignificant space.
+// own statement, without insignificant space. Part counts from 1 where the
+// document is attested in several parts, and SHA256 is then of the whole.
 type EvidenceDocument struct {
 	Name            string `json:"name"`
 	PredicateType   string `json:"predicateType"`
 	SHA256          string `json:"sha256"`
 	PredicateSHA256 string `json:"predicateSha256"`
+	Part            int    `json:"part,omitempty"`
+	Parts           int    `json:"parts,omitempty"`
 }
 
 //go:embed schema/evidence.schema.json
@@ -163,6 +169,7 @@ func newEvidence(r record.Record, j judge.Judgement, verdict string) Evidence {
 		Database:  EvidenceDatabase{Schema: r.Inventory.Database.Schema, Built: r.Inventory.Database.Built.UTC(), Digest: r.Inventory.Database.Digest},
 		Record:    EvidenceRecord{r.Digest, r.Run.Schema},
 		Documents: []EvidenceDocument{},
+		Spellings: spellings(j),
 	}
 	if at := r.Evidence.Workload.ReadyAt; !at.IsZero() {
 		e.Ready.At = at.UTC()
@@ -177,6 +184,24 @@ func newEvidence(r record.Record, j judge.Judgement, verdict string) Evidence {
 		e.Checks = append(e.Checks, EvidenceCheck{c.ID, c.Title, c.OK, c.Applies, bounded(c.Measured)})
 	}
 	return e
+}
+
+// spellings lists the package URLs that are no assessment's own.
+func spellings(j judge.Judgement) []string {
+	own, other := map[string]bool{}, []string{}
+	for i := range j.Assessments {
+		own[j.Assessments[i].PURL] = true
+	}
+	for i := range j.Assessments {
+		for _, s := range j.Assessments[i].SubcomponentPURLs {
+			if !own[s] {
+				own[s] = true
+				other = append(other, s)
+			}
+		}
+	}
+	slices.Sort(other)
+	return other
 }
 
 func scanners(r record.Record) []EvidenceTool {

@@ -31,21 +31,27 @@ type Document struct {
 
 // Statements makes what is to be signed of one image's run: its documents, and
 // the evidence that they rest on, which names the others by their digests and
-// comes first. The bytes depend on the arguments alone.
-func Statements(rec record.Record, j judge.Judgement, verdict string, docs []Document) ([]Statement, error) {
+// comes first. None is larger than limit: an OpenVEX document is split into
+// parts, named NAME-1 and so on, and another document left out. The bytes depend
+// on the arguments alone.
+func Statements(rec record.Record, j judge.Judgement, verdict string, docs []Document, limit int) ([]Statement, error) {
 	var others []Statement
 	e := newEvidence(rec, j, verdict)
 	for _, d := range docs {
-		s, err := newStatement(d.Name, d.PredicateType, rec.Subject, d.Data)
+		all, err := parts(d, rec.Subject, min(limit, MaxStatement))
 		if err != nil {
 			return nil, err
 		}
-		others = append(others, s)
-		e.Documents = append(e.Documents, EvidenceDocument{
-			Name: d.File, PredicateType: d.PredicateType, SHA256: sum(d.Data), PredicateSHA256: sum(s.Predicate),
-		})
+		for i, s := range all {
+			named := EvidenceDocument{Name: d.File, PredicateType: d.PredicateType, SHA256: sum(d.Data), PredicateSHA256: sum(s.Predicate)}
+			if len(all) > 1 {
+				named.Part, named.Parts = i+1, len(all)
+			}
+			e.Documents = append(e.Documents, named)
+		}
+		others = append(others, all...)
 	}
-	slices.SortFunc(e.Documents, func(a, b EvidenceDocument) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortStableFunc(e.Documents, func(a, b EvidenceDocument) int { return strings.Compare(a.Name, b.Name) })
 	data, err := json.Marshal(e)
 	if err != nil {
 		return nil, fmt.Errorf("encoding the evidence: %w", err)

@@ -32,7 +32,7 @@ var testDocuments = []Document{
 func statementsFor(t testing.TB, repository, digest string) []Statement {
 	t.Helper()
 	rec, j := recorded(t, repository, digest)
-	all, err := Statements(rec, j, "pass", testDocuments)
+	all, err := Statements(rec, j, "pass", testDocuments, MaxStatement)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,7 +93,7 @@ func TestStatementsAreDeterministic(t *testing.T) {
 func TestInconclusiveEvidence(t *testing.T) {
 	rec, _ := recorded(t, "example.com/app", digestA)
 	rec.Evidence.Health.Lost.Ring = 7
-	all, err := Statements(rec, judge.Judge(rec), "inconclusive", nil)
+	all, err := Statements(rec, judge.Judge(rec), "inconclusive", nil, MaxStatement)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,7 +107,7 @@ func TestInconclusiveEvidence(t *testing.T) {
 // An image without a digest in a registry has nothing to attest to.
 func TestLocalImage(t *testing.T) {
 	rec, j := recorded(t, "", "")
-	if _, err := Statements(rec, j, "pass", nil); !errors.Is(err, ErrLocal) {
+	if _, err := Statements(rec, j, "pass", nil, MaxStatement); !errors.Is(err, ErrLocal) {
 		t.Errorf("error is %v", err)
 	}
 }

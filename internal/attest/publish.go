@@ -77,7 +77,7 @@ type Published struct {
 	// Replaced are older attestations of vexxy's that are gone, Notes what the
 	// user should know.
 	Replaced, Notes []string
-	// Bundles are the signatures that were made now, by the statement's name.
+	// Bundles are the signatures, made now or found, by the statement's name.
 	Bundles map[string][]byte
 }
 

@@ -160,6 +160,8 @@ func (r *registry) fault(ctx context.Context, what string, err error) error {
 			hint = "the registry limits requests: log in, or wait and try again"
 		case code == fault.Attest && (status == http.StatusBadRequest || status == http.StatusConflict || status == http.StatusPreconditionFailed):
 			hint = "where tags are immutable, exempt those that begin with sha256-, or write bundles alone: --attestation-format bundle"
+		case status == http.StatusRequestEntityTooLarge:
+			return fault.New(code, tooLargeHint, "%s at %s: %s: %w", what, r.repo.RegistryStr(), text, ErrTooLarge)
 		case status >= 500:
 			hint = "the registry is unwell: try again later"
 		}

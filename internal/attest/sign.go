@@ -7,6 +7,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
+	"syscall"
 	"time"
 
 	protobundle "github.com/sigstore/protobuf-specs/gen/pb-go/bundle/v1"
@@ -87,6 +90,9 @@ func (s *Signer) sign(ctx context.Context, st Statement) (signed, error) {
 	o.TransparencyLogs, o.TimestampAuthorities = s.services.logs(ctx, s.keys), s.services.authorities(ctx)
 	raw, err := sign.Bundle(&sign.DSSEData{Data: st.Payload, PayloadType: payloadType}, s.keys, o)
 	if err != nil {
+		if cause := context.Cause(ctx); cause == nil && s.Limit() == LogLimit && len(st.Payload) >= suspect && hungUp(err) {
+			err = fmt.Errorf("%w: %w", tooLarge{len(st.Payload)}, err)
+		}
 		return signed{}, signFault(ctx, st.Name, err)
 	}
 	return newSigned(st, raw)
@@ -113,12 +119,34 @@ func newSigned(st Statement, raw *protobundle.Bundle) (signed, error) {
 	return signed{st, b, compact.Bytes(), envelope}, nil
 }
 
+// tooLarge marks an error of a statement that is probably too large.
+type tooLarge struct{ bytes int }
+
+func (t tooLarge) Error() string { return fmt.Sprintf("%d bytes", t.bytes) }
+
+// hungUp reports whether a service ended the exchange, or was unwell.
+func hungUp(err error) bool {
+	var no refusal
+	if errors.As(err, &no) {
+		return no.status >= 500
+	}
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+}
+
 // signFault gives an error of signing its code and hint. Nothing that services
 // write reaches a message whole.
 func signFault(ctx context.Context, name string, err error) error {
 	var known *fault.Error
 	if errors.As(err, &known) {
 		return fault.New(known.Code, known.Hint, "signing the %s statement: %w", name, known.Err)
+	}
+	var no refusal
+	if large := (tooLarge{}); errors.As(err, &large) {
+		return fault.New(fault.Attest, tooLargeHint, "signing the %s statement of %d bytes: the log takes none, which it does of what is too large for it (%s): %w",
+			name, large.bytes, bounded(err.Error()), ErrTooLarge)
+	}
+	if errors.As(err, &no) && no.status == http.StatusRequestEntityTooLarge {
+		return fault.New(fault.Attest, tooLargeHint, "signing the %s statement: %s: %w", name, no, ErrTooLarge)
 	}
 	text := bounded(err.Error())
 	if cause := context.Cause(ctx); cause != nil {

@@ -19,10 +19,6 @@ const (
 	payloadType   = "application/vnd.in-toto+json"
 )
 
-// MaxStatement bounds one statement, in bytes: what is larger is neither
-// written nor read.
-const MaxStatement = 32 << 20
-
 // Statement is what is signed: a predicate about one image's manifest.
 type Statement struct {
 	// Name is short and stands in file names: evidence, openvex, sbom.
@@ -66,12 +62,10 @@ func newStatement(name, predicateType string, s subject.Subject, predicate []byt
 	payload.Write(compact)
 	payload.WriteString("}")
 	if payload.Len() > MaxStatement {
-		return Statement{}, fault.New(fault.Attest, tooLargeHint, "the %s statement has %d bytes, more than %d", name, payload.Len(), MaxStatement)
+		return Statement{}, fault.New(fault.Attest, tooLargeHint, "the %s statement has %d bytes, more than %d: %w", name, payload.Len(), MaxStatement, ErrTooLarge)
 	}
 	return Statement{Name: name, PredicateType: predicateType, Predicate: compact, Payload: payload.Bytes()}, nil
 }
-
-const tooLargeHint = "leave the SBOM out with --attest-sbom none; the document stays among the results"
 
 // ErrLocal says that no registry published the image: there is no manifest to
 // attest to.

@@ -60,6 +60,8 @@ type Verification struct {
 	Others []Other `json:"others"`
 	// Evidence is the newest evidence among the verified; nil for none.
 	Evidence *Evidence `json:"evidence"`
+	// Joined is the OpenVEX document whole, where it is attested in parts.
+	Joined json.RawMessage `json:"openvex,omitempty"`
 }
 
 //go:embed schema/verification.schema.json
@@ -201,7 +203,14 @@ func (v *Verification) judge(p Policy) {
 	for _, d := range e.Documents {
 		if !slices.ContainsFunc(v.Attestations, d.is) {
 			no("%s, on which the evidence was given, is not attested: %s", cut(d.Name), cut(d.PredicateType))
+			return
 		}
+	}
+	doc, err := v.OpenVEX()
+	if err != nil {
+		no("reading %s: %s", TypeOpenVEX, bounded(err.Error()))
+	} else if slices.ContainsFunc(e.Documents, func(d EvidenceDocument) bool { return d.Parts > 0 }) {
+		v.Joined = doc
 	}
 }
 

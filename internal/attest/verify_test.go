@@ -132,7 +132,7 @@ func TestNotVerified(t *testing.T) {
 	}
 	rec, _ := recorded(t, b.subject.Repository, b.subject.ManifestDigest)
 	rec.Evidence.Health.Lost.Ring = 1
-	ill, err := Statements(rec, judge.Judge(rec), "inconclusive", nil)
+	ill, err := Statements(rec, judge.Judge(rec), "inconclusive", nil, MaxStatement)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -175,7 +175,7 @@ func TestOlderDocumentsDoNotCount(t *testing.T) {
 					{"sbom", "sbom.runtime.cdx.json", TypeCycloneDX, fmt.Appendf(nil, `{"bomFormat":"CycloneDX","specVersion":"1.6","version":%d}`, i+1)},
 				}
 				var err error
-				if runs[i], err = Statements(rec, j, "pass", docs); err != nil {
+				if runs[i], err = Statements(rec, j, "pass", docs, MaxStatement); err != nil {
 					t.Fatal(err)
 				}
 			}

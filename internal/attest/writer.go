@@ -3,6 +3,7 @@ package attest
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -159,6 +160,7 @@ func (w *writer) diff(s shelf) (difference, error) {
 				continue
 			}
 			used = append(used, i)
+			w.keep(st, mine[i])
 			d.receipts = append(d.receipts, w.receipt(st, mine[i], sig))
 		}
 		for i, f := range mine {
@@ -168,6 +170,18 @@ func (w *writer) diff(s shelf) (difference, error) {
 		}
 	}
 	return d, nil
+}
+
+// keep keeps a bundle that was found, where none was made.
+func (w *writer) keep(st Statement, f found) {
+	if _, made := w.out.Bundles[st.Name]; made || f.layout != LayoutBundle {
+		return
+	}
+	data, err := f.bundle.MarshalJSON()
+	var compact bytes.Buffer
+	if err == nil && json.Compact(&compact, data) == nil {
+		w.out.Bundles[st.Name] = compact.Bytes()
+	}
 }
 
 func (w *writer) receipt(st Statement, f found, sig Signature) Receipt {

@@ -31,6 +31,8 @@ type Change struct {
 	// File gives a file of a commit, by its path from the top, where the checkout
 	// does not have it; fs.ErrNotExist where it is sure that the commit has none.
 	File func(ctx context.Context, commit, path string) ([]byte, error)
+	// Folder names the files of a folder of a commit, likewise.
+	Folder func(ctx context.Context, commit, path string) ([]string, error)
 	// Fetch says how to have the base commit, Outside where a file is out of a
 	// change's reach, such as in a folder of the runner's.
 	Fetch, Outside string

@@ -11,6 +11,10 @@ type Attest struct {
 	Password Secret
 	// Inconclusive attests to insufficient evidence too, marked as such.
 	Inconclusive bool
+	// Limit is the greatest size of a statement in bytes, 0 for what the services
+	// take. GitHubStore sends the bundles to GitHub's store too.
+	Limit       int64
+	GitHubStore bool
 	// TrustedRoot and SigningConfig are files of a private sigstore instance;
 	// both are empty for the public one, or for no services with a key.
 	TrustedRoot, SigningConfig string
@@ -38,6 +42,9 @@ const (
 	SBOMNone      = "none"
 )
 
+// leastLimit is the least that the limit of a statement may be, in bytes.
+const leastLimit = 64 << 10
+
 // Signs reports whether something is to be signed and pushed.
 func (a Attest) Signs() bool { return a.Mode == AttestKey || a.Mode == AttestKeyless }
 
@@ -56,6 +63,10 @@ func attestInputs() []Input {
 		row("attest-key-password", "", "password of attest-key",
 			password(func(c *Config) *Secret { return &c.Attest.Password }), unset("COSIGN_PASSWORD"),
 			func(in *Input) { in.Secret, in.NoFile = true, true }),
+		row("attestation-limit", "0", "greatest size of one attestation's statement, 0 for what the services take (1.2 MB with a log that keeps statements whole, else 32 MiB): a larger OpenVEX document is attested in parts, a larger SBOM left out; what a service refuses for its size is tried in smaller parts",
+			size(func(c *Config) *int64 { return &c.Attest.Limit }, 0, 32<<20)),
+		row("attest-github-store", "false", "send the attestations to GitHub's store of the job's repository too, with github-token",
+			onOff(func(c *Config) *bool { return &c.Attest.GitHubStore }), func(in *Input) { in.Host = GitHub }),
 		row("sigstore-trusted-root", "", "file with the trusted root of a private sigstore instance",
 			text(func(c *Config) *string { return &c.Attest.TrustedRoot }, nil), unset("the public instance's")),
 		row("sigstore-signing-config", "", "file with the services of a private sigstore instance; with a key, the log and the time-stamping authority that take part",
@@ -94,6 +105,12 @@ func (c *Config) checkAttest(conflict conflicting) error {
 		return conflict("give attest: key, or leave the key out", "attest-key (%s) is given, and attest (%s) is keyless", c.Origin("attest-key"), c.Origin("attest"))
 	case (a.SigningConfig == "") != (a.TrustedRoot == ""):
 		return conflict("give both or neither", "sigstore-signing-config (%s) and sigstore-trusted-root (%s) belong together", c.Origin("sigstore-signing-config"), c.Origin("sigstore-trusted-root"))
+	case a.Limit > 0 && a.Limit < leastLimit:
+		return conflict("write 64Ki or more", "attestation-limit (%s) leaves no room for a statement", c.Origin("attestation-limit"))
+	case a.GitHubStore && !a.Signs():
+		return conflict("give attest: keyless, or leave attest-github-store off", "attest-github-store (%s) is on, and attest (%s) signs nothing", c.Origin("attest-github-store"), c.Origin("attest"))
+	case a.GitHubStore && a.Format == FormatLegacy:
+		return conflict("give attestation-format: bundle or both", "attest-github-store (%s) takes bundles, and attestation-format (%s) is legacy", c.Origin("attest-github-store"), c.Origin("attestation-format"))
 	case a.Inconclusive && c.OnInconclusive == "warn":
 		return conflict("leave on-inconclusive at fail: what is only warned of is never attested",
 			"attest-inconclusive (%s) and on-inconclusive: warn (%s) exclude each other", c.Origin("attest-inconclusive"), c.Origin("on-inconclusive"))

@@ -108,6 +108,9 @@ func (c *Config) check(runs bool) error {
 	if err := c.checkAttest(conflict); err != nil {
 		return err
 	}
+	if err := c.checkBaseline(conflict); err != nil {
+		return err
+	}
 	return c.checkDeadline(conflict)
 }
 

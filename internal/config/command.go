@@ -4,7 +4,10 @@ import "strings"
 
 // notToRepeat are the inputs that a command which repeats a run leaves out:
 // they name things of the machine that the run was on, or say how it reports.
-var notToRepeat = map[string]bool{"image": true, "output-dir": true, "config": true, "baseline": true, "dockerfile": true, "sarif-open": true, "upload-sarif": true}
+var notToRepeat = map[string]bool{
+	"image": true, "output-dir": true, "config": true, "dockerfile": true, "sarif-open": true, "upload-sarif": true,
+	"baseline": true, "baseline-key": true, "baseline-identity": true, "baseline-identity-regexp": true, "baseline-issuer": true,
+}
 
 // Command gives the `vexxy run` command that repeats a recorded run for one
 // image: the inputs, by their settings, that are not at their defaults, quoted

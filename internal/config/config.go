@@ -65,10 +65,14 @@ type Config struct {
 	VulnerabilityDB string
 	MaxDBAge        time.Duration
 
-	// Baseline is the path of an earlier run's result, or empty. FailOn is "all",
-	// or "new" for a gate on what was not affected there already.
-	Baseline string
-	FailOn   string
+	// Baseline names an earlier run, or is empty; with the inputs after it, it is
+	// read by Earlier. FailOn is "all", or "new" for a gate on what was not
+	// affected there already.
+	Baseline                                 string
+	BaselineKey                              string
+	BaselineIdentity, BaselineIdentityRegexp string
+	BaselineIssuer                           string
+	FailOn                                   string
 	// FailOnSeverity is a severity or "none", MaxAffected the limit as given,
 	// OnInconclusive "fail" or "warn". Policy makes the gate's policy of them.
 	FailOnSeverity string
@@ -76,6 +80,13 @@ type Config struct {
 	OnlyFixed      bool
 	OnInconclusive string
 	WarnOnly       bool
+
+	// VEX are files and folders of OpenVEX documents with people's statements;
+	// VEXDiscovery takes those in .openvex beside them. What clears a finding
+	// counts until it is VEXMaxAge old; 0 is for ever.
+	VEX          []string
+	VEXDiscovery bool
+	VEXMaxAge    time.Duration
 
 	// Dockerfile is the file of the repository to which SARIF results are
 	// anchored; SARIFOpen takes in what is under investigation, as notes.

@@ -99,6 +99,15 @@ var samples = map[string][4]string{
 	"upload-sarif":               {"true", "false", "true", "false"},
 	"fail-on":                    {"new", "all", "new", "all"},
 	"baseline":                   {"a.json", "b.json", "c.json", "d.json"},
+	"baseline-key":               {"a", "env://B", "c", "d"},
+	"baseline-identity":          {"a", "b", "c", "d"},
+	"baseline-identity-regexp":   {"a", "b", "c", "d"},
+	"baseline-issuer":            {"a", "b", "c", "d"},
+	"vex-documents":              {"a", "b", "c", "d"},
+	"vex-discovery":              {"false", "true", "false", "false"},
+	"vex-max-age":                {"1d", "2d", "36h", "9d"},
+	"attestation-limit":          {"64Ki", "1Mi", "2Mi", "3Mi"},
+	"attest-github-store":        {"true", "false", "true", "false"},
 	"fail-on-severity":           {"critical", "high", "medium", "none"},
 	"max-affected":               {"1", "2", "critical=0,high=3", "4"},
 	"only-fixed":                 {"true", "false", "true", "false"},
@@ -154,6 +163,8 @@ func companions(in Input) []string {
 	switch in.Name {
 	case "sigstore-trusted-root":
 		env = append(env, "VEXXY_SIGSTORE_SIGNING_CONFIG=file")
+	case "attest-github-store":
+		env = append(env, "VEXXY_ATTEST=keyless")
 	case "sigstore-signing-config":
 		env = append(env, "VEXXY_SIGSTORE_TRUSTED_ROOT=file")
 	}

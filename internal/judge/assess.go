@@ -39,6 +39,9 @@ type draft struct {
 	exhibit  int  // the worst instance's, -1 for a package that is not listed
 	nameless bool // one of its packages has no package URL at all
 	codeless bool // its packages own files, none of which can carry code
+	// own and ownReason are what the evidence alone says, where a person decided.
+	own       Status
+	ownReason Reason
 	// source is the first sighting of any binary package of the same source,
 	// where the image has several; nil otherwise.
 	source *Sighting
@@ -55,6 +58,7 @@ func (c *court) assess() []*draft {
 	order := make([]*draft, 0, len(drafts))
 	for _, d := range drafts {
 		c.settle(d)
+		c.heed(d)
 		order = append(order, d)
 	}
 	slices.SortFunc(order, func(a, b *draft) int {
@@ -64,6 +68,9 @@ func (c *court) assess() []*draft {
 		)
 	})
 	distinguish(order)
+	for restore(order) {
+		distinguish(order)
+	}
 	for _, d := range order {
 		c.sight(d)
 	}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/vexxy/action/internal/inventory"
 	"github.com/vexxy/action/internal/record"
+	"github.com/vexxy/action/internal/triage"
 )
 
 // court is the state of one judgement.
@@ -15,7 +16,10 @@ type court struct {
 	// exhibits holds one entry a package, in the inventory's order.
 	exhibits []exhibit
 	byID     map[string]int
-	sources  map[sourceKey]*sourceUse
+	// stated is what people stated, people finds it; both are nil for nothing.
+	stated  *triage.Set
+	people  *triage.Matcher
+	sources map[sourceKey]*sourceUse
 }
 
 // exhibit is what the evidence says of one package.

@@ -21,8 +21,11 @@ func Judge(r record.Record) Judgement {
 		sufficient: evidence.Sufficient(checks),
 		seen:       newSeen(r.Evidence.Observations, r.Inventory.HardLinks),
 	}
+	c.stated, c.people = statedBy(r)
 	c.examine()
-	assessments := c.describe(c.assess(), checks)
+	drafts := c.assess()
+	review := c.review(drafts)
+	assessments := c.describe(drafts, checks)
 	agreed, disagreements := c.disagreements()
 	return Judgement{
 		Assessments:   assessments,
@@ -33,6 +36,7 @@ func Judge(r record.Record) Judgement {
 		Observed:      c.observed(),
 		Agreed:        agreed,
 		Disagreements: disagreements,
+		Triage:        review,
 	}
 }
 
@@ -66,6 +70,8 @@ const (
 	// ReasonSource is under_investigation: the package shares the name of its
 	// source package with others that are not cleared.
 	ReasonSource Reason = "source"
+	// ReasonHuman is any status that a person stated and that holds: see Human.
+	ReasonHuman Reason = "human"
 )
 
 // Assessment is the verdict on one vulnerability in one package URL. It stands
@@ -100,6 +106,8 @@ type Assessment struct {
 	// Seen is the first sighting, set when Status is affected or the archive
 	// around the package was opened.
 	Seen *Sighting `json:"seen,omitempty"`
+	// Human is what a person stated about it; nil for nothing.
+	Human *Human `json:"human,omitempty"`
 	// Text is one bounded line: what was seen, or the bounded claim, or what
 	// would settle the question. Foreign text in it is escaped.
 	Text string `json:"text"`
@@ -151,4 +159,6 @@ type Judgement struct {
 	// watched: see evidence.Evidence.Both.
 	Agreed        int            `json:"agreed,omitempty"`
 	Disagreements []Disagreement `json:"disagreements,omitempty"`
+	// Triage is what people's statements did; nil where none were given.
+	Triage *Triage `json:"triage,omitempty"`
 }

@@ -26,6 +26,8 @@ func (c *court) describe(drafts []*draft, checks []evidence.Check) []Assessment 
 			out[i].Text = claim
 		case ReasonInsufficient:
 			out[i].Text = missing
+		case ReasonHuman:
+			out[i].Text = line(stated(&d.Assessment))
 		case ReasonObserved:
 			out[i].Text = line(action(&d.Assessment) + " " + d.sighting())
 		default:

@@ -28,6 +28,10 @@ const (
 // image, in the form of package baseline; absent in a run that was given none.
 const RawBaseline = "baseline.json"
 
+// RawTriage is the name, in Record.Raw, of what people have stated about
+// findings, in the form of package triage; absent where nothing was found.
+const RawTriage = "triage.json"
+
 // Record is one image's run.
 type Record struct {
 	Run       Run
@@ -36,9 +40,9 @@ type Record struct {
 	Evidence  evidence.Evidence
 	// SBOM is the image's SBOM as Syft JSON.
 	SBOM []byte
-	// Raw holds what an engine saw in its own form, and the baseline, by file
-	// name (letters, digits, dots, dashes and underscores). Nothing is judged by
-	// it; the gate may be by the baseline.
+	// Raw holds what an engine saw in its own form, the baseline and people's
+	// statements, by file name (letters, digits, dots, dashes and underscores).
+	// Nothing is judged by it but the statements; the gate may be by the baseline.
 	Raw map[string][]byte
 	// Digest is the SHA-256 over the names and digests of the record's files,
 	// as "sha256:…"; set by Write and Read.

@@ -13,6 +13,7 @@ import (
 func comment(img Image, o CommentOptions, e extent) string {
 	var p page
 	p.f("## %s\n\n", title(img.Decision.Verdict, img.Decision.Causes, img.Judgement))
+	p.alarm(img.Judgement, max(e.shown, 3))
 	p.image(img)
 	p.counts(img.Judgement, img.Change)
 	p.change(img.Change)
@@ -25,6 +26,7 @@ func comment(img Image, o CommentOptions, e extent) string {
 	p.changedFold(img.Change, baseline.Changed, noun{"finding with another status", "findings with another status"}, e.rest)
 	p.open(img.Judgement, e.rest)
 	p.cleared(img, e.rest)
+	p.people(img.Judgement, e.rest)
 	p.ending(img, o, e)
 	return p.String()
 }
@@ -56,6 +58,7 @@ func resolvedComment(img Image, o CommentOptions, e extent) string {
 	if s.NotAffected > 0 {
 		p.f("### Not affected: present, never used\n\n%s\n\n", claim(img))
 	}
+	p.people(img.Judgement, e.rest)
 	p.ending(img, o, e)
 	return p.String()
 }
@@ -64,6 +67,7 @@ func resolvedComment(img Image, o CommentOptions, e extent) string {
 func briefComment(img Image, o CommentOptions) string {
 	var p page
 	p.f("## %s\n\n", title(img.Decision.Verdict, nil, img.Judgement))
+	p.alarm(img.Judgement, 0)
 	p.counts(img.Judgement, img.Change)
 	p.change(img.Change)
 	p.evidenceLine(img)

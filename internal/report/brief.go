@@ -46,6 +46,13 @@ func OverallSummary(r Run, limit int) []byte {
 	}
 	var p page
 	p.f("## %s vexxy: %s — %s\n\n", marks[r.Verdict], foreign.Text(r.Verdict).Markdown(40), strings.Join(words, ", "))
+	contradictions := 0
+	for _, e := range r.Images {
+		contradictions += e.Contradictions
+	}
+	if contradictions > 0 {
+		p.f("**🚨 %s**\n\n", foreign.Text(strings.TrimSpace(contradicted(contradictions))).Markdown(300))
+	}
 	const head = "| image | verdict | affected | under investigation | not affected | folder |\n|---|---|---:|---:|---:|---|\n"
 	const room = 100 // for the line that says what was left out
 	p.WriteString(head)

@@ -49,8 +49,8 @@ var extents = []extent{
 // a judged image: the verdict first. It shrinks in steps and keeps every total.
 func Comment(img Image, o CommentOptions) []byte {
 	s := img.Judgement.Summary
-	floor := fmt.Sprintf("## %s vexxy: %s\n\n%d vulnerabilities: %d affected, %d under investigation, %d not affected, %d fixed.", marks[img.Decision.Verdict],
-		foreign.Text(img.Decision.Verdict).Markdown(40), s.Total, s.Affected, s.UnderInvestigation, s.NotAffected, s.Fixed)
+	floor := fmt.Sprintf("## %s vexxy: %s\n\n%s%d vulnerabilities: %d affected, %d under investigation, %d not affected, %d fixed.", marks[img.Decision.Verdict],
+		foreign.Text(img.Decision.Verdict).Markdown(40), contradicted(len(img.Judgement.Contradictions())), s.Total, s.Affected, s.UnderInvestigation, s.NotAffected, s.Fixed)
 	return fitted(o, floor, func(e extent) string {
 		switch {
 		case e.brief:

@@ -32,6 +32,8 @@ type entryPart struct {
 	ExitCode  fault.Code   `json:"exit_code"`
 	Causes    []string     `json:"causes"`
 	Summary   *summaryPart `json:"summary,omitempty"`
+	// Contradictions counts what a person cleared and was seen in use.
+	Contradictions int `json:"contradictions,omitempty"`
 }
 
 // Overall gives result.json of a run over several images. Its summary adds the
@@ -41,7 +43,7 @@ func Overall(r Run) ([]byte, error) {
 	images := make([]entryPart, 0, len(r.Images))
 	causes := []string{}
 	for _, e := range r.Images {
-		part := entryPart{e.Requested, e.Digest, e.Folder, e.Verdict, e.Code, list(e.Causes), nil}
+		part := entryPart{e.Requested, e.Digest, e.Folder, e.Verdict, e.Code, list(e.Causes), nil, e.Contradictions}
 		if e.Summary != nil {
 			s := summaryOf(*e.Summary, "", e.Confidence)
 			part.Summary = &s

@@ -35,6 +35,7 @@ type imageResult struct {
 	Subject    subjectPart        `json:"subject"`
 	Summary    summaryPart        `json:"summary"`
 	Gate       gatePart           `json:"gate"`
+	Triage     *judge.Triage      `json:"triage,omitempty"`
 	Change     *changePart        `json:"change,omitempty"`
 	Sufficient bool               `json:"sufficient"`
 	Checks     []evidence.Check   `json:"checks"`
@@ -156,6 +157,13 @@ func bounded(a judge.Assessment) judge.Assessment {
 	}
 	a.Aliases, a.FixVersions = clipAll(a.Aliases), clipAll(a.FixVersions)
 	a.SubcomponentPURLs, a.PackageIDs = list(clipAll(a.SubcomponentPURLs)), list(clipAll(a.PackageIDs))
+	if a.Human != nil {
+		h := *a.Human
+		for _, s := range []*string{&h.Why, &h.Author, &h.Role, &h.Justification, &h.Impact, &h.Action, &h.Notes, &h.Document, &h.Source} {
+			*s = clip(*s)
+		}
+		a.Human = &h
+	}
 	if a.Seen != nil {
 		seen := *a.Seen
 		seen.Path, seen.Process, seen.Phase = clip(seen.Path), clip(seen.Process), clip(seen.Phase)

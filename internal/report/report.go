@@ -56,11 +56,21 @@ type Attested struct {
 	// something was, and for a failure, which is among the causes.
 	Skipped      string        `json:"skipped,omitempty"`
 	Attestations []Attestation `json:"attestations"`
+	// Stored are those that GitHub's store has too.
+	Stored []Stored `json:"stored,omitempty"`
 	// Replaced are older attestations that are gone, Notes what else a user
 	// should know, Commands how to verify what is there.
 	Replaced []string `json:"replaced,omitempty"`
 	Notes    []string `json:"notes,omitempty"`
 	Commands []string `json:"commands,omitempty"`
+}
+
+// Stored is one statement in GitHub's store of attestations. ID is 0 where the
+// store had the very same already.
+type Stored struct {
+	Statement string `json:"statement"`
+	ID        int64  `json:"id"`
+	URL       string `json:"url,omitempty"`
 }
 
 // Attestation is one statement as it was read back from the registry, and
@@ -136,8 +146,11 @@ type Entry struct {
 	Code    fault.Code
 	Causes  []string
 	// Summary is nil when there is no judgement.
-	Summary    *judge.Summary
-	Confidence evidence.Confidence
+	Summary *judge.Summary
+	// Contradictions counts the findings that a person called not affected and
+	// that were seen in use.
+	Contradictions int
+	Confidence     evidence.Confidence
 }
 
 //go:embed schema/result.schema.json

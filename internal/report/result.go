@@ -35,6 +35,7 @@ func Result(img Image) ([]byte, error) {
 		},
 		Summary:    summaryOf(j.Summary, method(r.Evidence.Engine), j.Confidence),
 		Gate:       gatePart{bySeverity(img.Decision.Counts), img.Decision.Counted},
+		Triage:     triageOf(j.Triage),
 		Change:     changeOf(img.Change),
 		Sufficient: j.Sufficient,
 		Checks:     list(j.Checks),

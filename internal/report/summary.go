@@ -38,7 +38,7 @@ func Summary(img Image, limit int) []byte {
 		}
 	}
 	s := img.Judgement.Summary
-	return []byte(foreign.Text(fmt.Sprintf(
+	return []byte(foreign.Text(contradicted(len(img.Judgement.Contradictions()))+fmt.Sprintf(
 		"vexxy: %s. %d vulnerabilities analysed: %d affected, %d under investigation, %d not affected, %d fixed. See result.json.",
 		img.Decision.Verdict, s.Total, s.Affected, s.UnderInvestigation, s.NotAffected, s.Fixed)).Markdown(limit-1) + "\n")
 }
@@ -51,6 +51,7 @@ func (p *page) f(format string, args ...any) { fmt.Fprintf(p, format, args...) }
 func summary(img Image, d detail) string {
 	var p page
 	p.f("## %s\n\n", title(img.Decision.Verdict, img.Decision.Causes, img.Judgement))
+	p.alarm(img.Judgement, max(d.affected, 5))
 	p.subject(img)
 	p.engine(img)
 	p.counts(img.Judgement, img.Change)
@@ -62,6 +63,7 @@ func summary(img Image, d detail) string {
 	p.affected(img.Judgement, d.affected)
 	p.open(img.Judgement, d.open)
 	p.cleared(img, d.cleared)
+	p.people(img.Judgement, d.cleared)
 	p.witnesses(img, d.witnesses)
 	p.against(img.Differences, d.witnesses)
 	p.checks(img.Judgement)

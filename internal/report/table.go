@@ -76,6 +76,9 @@ func (t *table) wrap(indent, text string) {
 func (t *table) image(s Shown) {
 	e := s.Entry
 	t.verdict(e.Verdict, foreign.Text(e.Requested).Terminal(t.width-16))
+	if s.Image != nil {
+		t.alarm(s.Image.Judgement)
+	}
 	for _, cause := range e.Causes[:min(5, len(e.Causes))] {
 		t.wrap("  -", cause)
 	}
@@ -115,6 +118,9 @@ func (t *table) counts(j judge.Judgement) {
 	t.line("    %-22s%6d", "not affected", s.NotAffected)
 	if s.Fixed > 0 {
 		t.line("    %-22s%6d", "fixed", s.Fixed)
+	}
+	if n := j.Triage.Of(judge.Raised) + j.Triage.Of(judge.Cleared); n > 0 {
+		t.line("    %-22s%6d", "by people's statements", n)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/vexxy/action/internal/fault"
 	"github.com/vexxy/action/internal/gate"
 	"github.com/vexxy/action/internal/record"
+	"github.com/vexxy/action/internal/triage"
 )
 
 // Observed is one image's record, as another job has left it.
@@ -47,7 +48,13 @@ func Again(ctx context.Context, p Plan, all []Observed) (Outcome, error) {
 func (p Plan) again(ctx context.Context, o Observed, out *ImageOutcome) error {
 	rec := o.Record
 	rec.Raw = maps.Clone(rec.Raw)
-	if err := p.keepBaseline(&rec); err != nil {
+	if err := p.keepBaseline(ctx, &rec); err != nil {
+		return err
+	}
+	if data, kept := rec.Raw[record.RawTriage]; kept {
+		p.Triage = p.Triage.With(triage.Decode(data).Raising())
+	}
+	if err := p.keepTriage(&rec); err != nil {
 		return err
 	}
 	rec.Run.Settings = config.Decided(rec.Run.Settings, p.Settings)

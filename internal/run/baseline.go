@@ -1,6 +1,7 @@
 package run
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/vexxy/action/internal/baseline"
@@ -8,6 +9,7 @@ import (
 	"github.com/vexxy/action/internal/gate"
 	"github.com/vexxy/action/internal/judge"
 	"github.com/vexxy/action/internal/record"
+	"github.com/vexxy/action/internal/triage"
 )
 
 // errNoBaseline is why all is new to a gate on what is new.
@@ -16,12 +18,12 @@ var errNoBaseline = fault.New(fault.Usage, "name an earlier result.json with --b
 // keepBaseline puts what an earlier run said of the image into its record, so
 // that a replay compares with the same. One that is too large for a record is
 // one that cannot be used.
-func (p Plan) keepBaseline(rec *record.Record) error {
+func (p Plan) keepBaseline(ctx context.Context, rec *record.Record) error {
 	delete(rec.Raw, record.RawBaseline) // engines have none
 	if p.Baseline == nil {
 		return nil
 	}
-	b := p.Baseline.For(rec.Subject, len(p.Images) == 1)
+	b := p.Baseline(ctx, rec.Subject, len(p.Images) == 1)
 	data, err := baseline.Encode(b)
 	if err == nil && len(data) > record.RawLimit {
 		data, err = baseline.Encode(baseline.Unusable(b.From, fmt.Errorf("keeping the baseline: it has more than %d bytes", record.RawLimit)))
@@ -29,10 +31,32 @@ func (p Plan) keepBaseline(rec *record.Record) error {
 	if err != nil {
 		return err
 	}
+	keep(rec, record.RawBaseline, data)
+	return nil
+}
+
+func keep(rec *record.Record, name string, data []byte) {
 	if rec.Raw == nil {
 		rec.Raw = map[string][]byte{}
 	}
-	rec.Raw[record.RawBaseline] = data
+	rec.Raw[name] = data
+}
+
+// keepTriage puts what people have stated into the record, by which it is
+// judged.
+func (p Plan) keepTriage(rec *record.Record) error {
+	delete(rec.Raw, record.RawTriage)
+	if p.Triage == nil {
+		return nil
+	}
+	data, err := triage.Encode(p.Triage)
+	if err == nil && len(data) > record.RawLimit {
+		err = fault.New(fault.Usage, "give fewer or smaller OpenVEX documents", "keeping people's statements: they have more than %d bytes", record.RawLimit)
+	}
+	if err != nil {
+		return err
+	}
+	keep(rec, record.RawTriage, data)
 	return nil
 }
 

@@ -2,6 +2,7 @@ package run
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -13,15 +14,23 @@ import (
 	"github.com/vexxy/action/internal/gate"
 	"github.com/vexxy/action/internal/record"
 	"github.com/vexxy/action/internal/report"
+	"github.com/vexxy/action/internal/subject"
 )
 
-func open(t *testing.T, dir string) *baseline.Set {
+func open(t *testing.T, dir string) func(context.Context, subject.Subject, bool) baseline.Baseline {
 	t.Helper()
 	set, err := baseline.Open(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &set
+	return of(&set)
+}
+
+func of(set *baseline.Set) func(context.Context, subject.Subject, bool) baseline.Baseline {
+	if set == nil {
+		return nil
+	}
+	return func(_ context.Context, s subject.Subject, alone bool) baseline.Baseline { return set.For(s, alone) }
 }
 
 // The first run of a gate on what is new counts everything, the second, with
@@ -87,7 +96,7 @@ func TestUnusableBaseline(t *testing.T) {
 	broken := baseline.UnusableSet("old.json", errors.New("reading baseline: it is damaged"))
 	for name, set := range map[string]*baseline.Set{"unreadable": &broken, "empty": {}} {
 		p := plan(t, &engine{}, "one")
-		p.Policy, p.Baseline = gate.Policy{OnlyNew: true}, set
+		p.Policy, p.Baseline = gate.Policy{OnlyNew: true}, of(set)
 		out, err := Run(t.Context(), p)
 		if err != nil || out.Verdict != gate.VerdictFail {
 			t.Errorf("%s: verdict %s, %v", name, out.Verdict, err)
@@ -114,7 +123,7 @@ func TestBaselineFromSeveralImages(t *testing.T) {
 	rec := out.Images[0].Image.Record
 	rec.Raw = map[string][]byte{record.RawBaseline: []byte("{}")}
 	p.Baseline = nil
-	if err := p.keepBaseline(&rec); err != nil || len(rec.Raw) != 0 {
+	if err := p.keepBaseline(t.Context(), &rec); err != nil || len(rec.Raw) != 0 {
 		t.Errorf("an engine's baseline stays: %v, %v", rec.Raw, err)
 	}
 }

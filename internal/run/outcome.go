@@ -205,6 +205,7 @@ func (o *ImageOutcome) entry() report.Entry {
 		e.Digest = o.Image.Record.Subject.Digest()
 		e.Summary = &o.Image.Judgement.Summary
 		e.Confidence = o.Image.Judgement.Confidence
+		e.Contradictions = len(o.Image.Judgement.Contradictions())
 	}
 	return e
 }

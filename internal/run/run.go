@@ -16,6 +16,8 @@ import (
 	"github.com/vexxy/action/internal/gate"
 	"github.com/vexxy/action/internal/record"
 	"github.com/vexxy/action/internal/source"
+	"github.com/vexxy/action/internal/subject"
+	"github.com/vexxy/action/internal/triage"
 )
 
 // Engine runs an image and watches it.
@@ -38,8 +40,11 @@ type Plan struct {
 	// of the gate.
 	Settings map[string]string
 	Policy   gate.Policy
-	// Baseline is what an earlier run said, nil where none was given.
-	Baseline  *baseline.Set
+	// Baseline gives what an earlier run said of an image, nil where none was
+	// given. alone says that the run has no other image.
+	Baseline func(ctx context.Context, s subject.Subject, alone bool) baseline.Baseline
+	// Triage is what people have stated, nil where nothing was found.
+	Triage    *triage.Set
 	OutputDir string
 	StartedAt time.Time
 	// Origin is the CI job that this is, for the record; nil outside of one.
@@ -118,7 +123,10 @@ func (p Plan) image(ctx context.Context, img source.Image, out *ImageOutcome) er
 		StartedAt: p.StartedAt, FinishedAt: time.Now().UTC(),
 		Settings: p.Settings, Timings: p.Timeline.Timings(), Origin: p.Origin,
 	}
-	if err := p.keepBaseline(&rec); err != nil {
+	if err := p.keepBaseline(ctx, &rec); err != nil {
+		return err
+	}
+	if err := p.keepTriage(&rec); err != nil {
 		return err
 	}
 	done := p.step("judge and write documents", out.Requested)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/openvex/go-vex/pkg/vex"
 
+	"github.com/vexxy/action/internal/foreign"
 	"github.com/vexxy/action/internal/judge"
 	"github.com/vexxy/action/internal/record"
 )
@@ -52,6 +53,7 @@ type statement struct {
 	Status          vex.Status        `json:"status"`
 	StatusNotes     string            `json:"status_notes,omitempty"`
 	Justification   vex.Justification `json:"justification,omitempty"`
+	ImpactStatement string            `json:"impact_statement,omitempty"`
 	ActionStatement string            `json:"action_statement,omitempty"`
 }
 
@@ -141,6 +143,7 @@ func (w writer) group(assessments []judge.Assessment) ([]*group, map[string]bool
 	type key struct {
 		vulnerability, text string
 		status              judge.Status
+		grounds             grounds
 	}
 	var groups []*group
 	byKey := map[key]*group{}
@@ -151,7 +154,7 @@ func (w writer) group(assessments []judge.Assessment) ([]*group, map[string]bool
 			mixed[a.Vulnerability] = true
 		}
 		status[a.Vulnerability] = a.Status
-		k := key{a.Vulnerability, a.Text, a.Status}
+		k := key{a.Vulnerability, a.Text, a.Status, groundsOf(a)}
 		g := byKey[k]
 		if g == nil {
 			g = &group{first: a}
@@ -201,7 +204,8 @@ func (w writer) statement(g *group, mixed bool) statement {
 	case judge.Affected:
 		s.ActionStatement, age = a.Text, 2*time.Second
 	case judge.NotAffected:
-		s.StatusNotes, s.Justification = a.Text, vex.VulnerableCodeNotInExecutePath
+		g := groundsOf(a)
+		s.StatusNotes, s.Justification, s.ImpactStatement = a.Text, g.justification, g.impact
 	case judge.UnderInvestigation:
 		s.StatusNotes, age = a.Text, time.Second
 	default:
@@ -224,6 +228,26 @@ func (w writer) statement(g *group, mixed bool) statement {
 		s.Products = append(s.Products, product{ID: p, Subcomponents: components})
 	}
 	return s
+}
+
+// grounds are why something is not affected.
+type grounds struct {
+	justification vex.Justification
+	impact        string
+}
+
+// groundsOf gives the evidence's grounds, or those of the person on whose word
+// it is not affected.
+func groundsOf(a *judge.Assessment) grounds {
+	switch {
+	case a.Status != judge.NotAffected:
+		return grounds{}
+	case a.Reason != judge.ReasonHuman || a.Human == nil:
+		return grounds{justification: vex.VulnerableCodeNotInExecutePath}
+	case a.Human.Justification != "":
+		return grounds{justification: vex.Justification(a.Human.Justification)}
+	}
+	return grounds{impact: foreign.Text(a.Human.Impact).Line(480)}
 }
 
 // encode writes v as JSON without a line break and without HTML escapes.

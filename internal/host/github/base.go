@@ -25,34 +25,52 @@ func NewBase(e Event, workspace string, api func() (*API, error)) *base.Base {
 			}
 			return a.file(ctx, e, commit, path)
 		},
+		Folder: func(ctx context.Context, commit, path string) ([]string, error) {
+			a, err := api()
+			if err != nil {
+				return nil, err
+			}
+			return a.folder(ctx, e, commit, path)
+		},
 		Fetch:   "fetch the base commit (actions/checkout with fetch-depth: 0), or add `contents: read` to the job's permissions",
 		Outside: "$RUNNER_TEMP",
 	}, workspace)
 }
 
-// file reads a file of a commit. To a token that may not see it GitHub answers
-// as to a file that is not there: which of both, the commit tells.
+// file reads a file of a commit.
 func (a *API) file(ctx context.Context, e Event, sha, path string) ([]byte, error) {
+	return inCommit(ctx, a, e, sha, path, a.tryFile)
+}
+
+// inCommit tries to read something of a commit until it is answered. To a token
+// that may not see it GitHub answers as to a file that is not there: which of
+// both, the commit tells.
+func inCommit[T any](ctx context.Context, a *API, e Event, sha, path string, try func(ctx context.Context, e Event, sha, path string) (T, sticky.Failure)) (none T, err error) {
 	p := sticky.Patience{Until: time.Now().Add(a.budget), Next: a.backoff}
 	for {
-		data, f := a.tryFile(ctx, e, sha, path)
+		got, f := try(ctx, e, sha, path)
 		switch f.Kind {
 		case sticky.Answered:
-			return data, nil
+			return got, nil
 		case sticky.Passing, sticky.Limited:
 			if err := p.Wait(ctx, f); err != nil {
-				return nil, err
+				return none, err
 			}
 			continue
 		case sticky.Missing:
-			ctx, cancel := a.once(ctx)
-			defer cancel()
-			if _, _, err := a.client.Git.GetCommit(ctx, e.Owner, e.Repo, sha); err == nil {
-				return nil, fmt.Errorf("%s: %w", path, fs.ErrNotExist)
+			if a.hasCommit(ctx, e, sha) {
+				return none, fmt.Errorf("%s: %w", path, fs.ErrNotExist)
 			}
 		}
-		return nil, errors.New(f.What)
+		return none, errors.New(f.What)
 	}
+}
+
+func (a *API) hasCommit(ctx context.Context, e Event, sha string) bool {
+	ctx, cancel := a.once(ctx)
+	defer cancel()
+	_, _, err := a.client.Git.GetCommit(ctx, e.Owner, e.Repo, sha)
+	return err == nil
 }
 
 func (a *API) tryFile(ctx context.Context, e Event, sha, path string) ([]byte, sticky.Failure) {

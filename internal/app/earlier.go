@@ -1,0 +1,149 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/vexxy/action/internal/attest"
+	"github.com/vexxy/action/internal/baseline"
+	"github.com/vexxy/action/internal/config"
+	"github.com/vexxy/action/internal/fault"
+	"github.com/vexxy/action/internal/run"
+	"github.com/vexxy/action/internal/source"
+	"github.com/vexxy/action/internal/subject"
+)
+
+// earlier finds what was attested to an image's predecessor.
+type earlier struct {
+	image, platform string
+	trust           attest.Trust
+	rootless        bool // the public instance's root is yet to be fetched
+	note            func(string)
+}
+
+// attestedBaseline gives what the run's plan needs of a baseline that is an attestation,
+// nil where none is asked for. A key that cannot be read is an error.
+func attestedBaseline(cfg config.Config, getenv func(string) string, own run.Attester, note func(string)) (func(context.Context, subject.Subject, bool) baseline.Baseline, error) {
+	want := cfg.Earlier()
+	if !want.Attested {
+		return nil, nil
+	}
+	e := earlier{image: want.Image, platform: cfg.Platform, note: note, trust: attest.Trust{
+		Identity: want.Identity, IdentityPattern: want.IdentityPattern, Issuer: want.Issuer,
+	}}
+	var err error
+	switch a, signs := own.(*attester); {
+	case want.Key != "":
+		e.trust.Key, err = attest.LoadPublicKey(want.Key, getenv)
+	case want.Issuer != "" && cfg.Attest.TrustedRoot != "":
+		e.trust.Root, err = attest.ReadTrustedRoot(cfg.Attest.TrustedRoot)
+	case want.Issuer != "":
+		e.rootless = true
+	case signs && a.signer != nil:
+		e.trust = a.signer.Trust()
+	}
+	if err == nil && !e.rootless {
+		err = attest.Policy{Trust: e.trust}.Check()
+	}
+	return e.find, err
+}
+
+// find gives the baseline of an image. It is one with a problem where nothing is
+// attested, where nobody who is trusted did, and where it cannot be known: all
+// counts as new then.
+func (e *earlier) find(ctx context.Context, s subject.Subject, _ bool) baseline.Baseline {
+	b, err := e.look(ctx, s)
+	if err != nil {
+		b = baseline.Unusable("attestation", fmt.Errorf("looking for an attested baseline: %w", err))
+	}
+	if !b.Usable() {
+		e.note("everything counts as new: " + b.Problem)
+	}
+	return b
+}
+
+var errUnattested = errors.New("no earlier image of the repository has one by whom baseline-key or baseline-identity name")
+
+func (e *earlier) look(ctx context.Context, s subject.Subject) (baseline.Baseline, error) {
+	if s.Local() || s.Repository == "" {
+		return baseline.Baseline{}, errors.New("the image was never pushed")
+	}
+	trust := e.trust
+	if e.rootless {
+		root, err := attest.PublicRoot(ctx)
+		if err != nil {
+			return baseline.Baseline{}, err
+		}
+		trust.Root = root
+	}
+	why := errUnattested
+	for _, at := range e.candidates(s) {
+		digest, err := at.resolve(ctx, s, e.platform)
+		if err != nil {
+			if e.image != "" {
+				return baseline.Baseline{}, err
+			}
+			continue // there need be no such tag
+		}
+		// Trusted is who signed, whatever the evidence is worth: that is the baseline's to say.
+		policy := attest.Policy{Trust: trust, Inconclusive: true, Now: time.Now()}
+		v, document, reason, err := attest.Earlier(ctx, s.Repository, digest, nil, policy)
+		if err != nil {
+			return baseline.Baseline{}, err
+		}
+		if reason != "" {
+			why = fmt.Errorf("%w: %s@%s: %s", errUnattested, s.Repository, digest, reason)
+			continue
+		}
+		if v.Image.Platform != s.Platform.String() {
+			return baseline.Baseline{}, fmt.Errorf("the one at %s@%s is for the platform %.60q", s.Repository, digest, v.Image.Platform)
+		}
+		return baseline.FromAttestation(baseline.Attested{
+			From: "attestation:" + s.Repository + "@" + digest, RunID: v.Run.ID, Version: v.Tool.Version, FinishedAt: v.Run.FinishedAt,
+			Repository: s.Repository, Digest: digest, Platform: v.Image.Platform, Sufficient: !v.Inconclusive,
+			Document: document, Spellings: v.Spellings,
+		}), nil
+	}
+	return baseline.Baseline{}, why
+}
+
+// candidate is an image that may have been attested: by its digest, or by a
+// reference.
+type candidate struct{ digest, reference string }
+
+// candidates are the images to look at, in their order: the one that was named,
+// or the image itself, what its tag is now, and the tag latest.
+func (e *earlier) candidates(s subject.Subject) []candidate {
+	if e.image != "" {
+		return []candidate{{reference: e.image}}
+	}
+	all := []candidate{{digest: s.ManifestDigest}}
+	for _, tag := range []string{s.Tag, "latest"} {
+		if c := (candidate{reference: s.Repository + ":" + tag}); tag != "" && !slices.Contains(all, c) {
+			all = append(all, c)
+		}
+	}
+	return all
+}
+
+// resolve gives the digest of the manifest for the platform.
+func (c candidate) resolve(ctx context.Context, s subject.Subject, platform string) (string, error) {
+	if c.digest != "" {
+		return c.digest, nil
+	}
+	if platform == "" {
+		platform = s.Platform.String()
+	}
+	img, err := source.Resolve(ctx, "registry:"+c.reference, source.Options{Platform: platform})
+	if err != nil {
+		return "", err
+	}
+	defer img.Close()
+	if img.Repository != s.Repository {
+		return "", fault.New(fault.Usage, "name an image of the same repository", "%s is of the repository %.200q, the image of %.200q", c.reference, img.Repository, s.Repository)
+	}
+	return img.ManifestDigest, nil
+}
