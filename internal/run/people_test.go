@@ -79,3 +79,32 @@ func TestPeopleAreReplayed(t *testing.T) {
 		t.Errorf("%v, %+v", err, docs.Image.Judgement.Triage)
 	}
 }
+
+// Of what a record of another job says that people stated, nothing clears; what
+// makes a finding worse holds. The job's own people may say all.
+func TestAgainTrustsItsOwnPeople(t *testing.T) {
+	kept, err := triage.Encode(people())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name         string
+		own          *triage.Set
+		contradicted int
+	}{{"the record's alone", nil, 0}, {"its own", people(), 1}} {
+		t.Run(c.name, func(t *testing.T) {
+			p := later(t)
+			p.Triage = c.own
+			rec := recorded(t)
+			rec.Raw = map[string][]byte{record.RawTriage: kept}
+			out, err := Again(t.Context(), p, []Observed{{Record: rec}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := out.Images[0].Image.Judgement
+			if len(got.Contradictions()) != c.contradicted || got.Triage.Of(judge.Raised) != 1 || got.Triage.Of(judge.Cleared) != 0 {
+				t.Errorf("%+v, %d contradictions", got.Triage, len(got.Contradictions()))
+			}
+		})
+	}
+}
