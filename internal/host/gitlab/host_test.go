@@ -215,3 +215,19 @@ func TestForeignTextInDotenv(t *testing.T) {
 		}
 	}
 }
+
+func FuzzDotenv(f *testing.F) {
+	for _, hostile := range foreigntest.Corpus() {
+		f.Add(hostile[:min(len(hostile), 4096)])
+	}
+	f.Fuzz(func(t *testing.T, value string) {
+		report, _, err := Dotenv([]Output{{"VEX_A", value}, {"VEX_VERDICT", "fail"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := gitlabReads(t, report)
+		if len(got) != 2 || got["VEX_VERDICT"] != "fail" || got["VEX_A"] != "" && got["VEX_A"] != value {
+			t.Errorf("%q gives %q", value, report)
+		}
+	})
+}
