@@ -87,6 +87,7 @@ func TestClusterTwo(t *testing.T) {
 	if err := two.WaitReady(ctx); err != nil {
 		t.Fatal(err)
 	}
+	t.Run("pulled ahead", func(t *testing.T) { pulledAhead(t, ctx, two, mirrored) })
 	t.Run("mirrors", func(t *testing.T) {
 		for i, ref := range mirrored.refs {
 			pod := startPod(t, ctx, two, fmt.Sprintf("mirrored-%d", i), ref, corev1.PullAlways)
@@ -98,6 +99,28 @@ func TestClusterTwo(t *testing.T) {
 	t.Run("archives", func(t *testing.T) { archives(t, ctx, two) })
 	t.Run("open", func(t *testing.T) { open(t, ctx, two) })
 	t.Run("support", func(t *testing.T) { support(t, ctx, two) })
+}
+
+// pulledAhead: the kubelet finds what the nodes were told to pull, and pulls no
+// more. The registry is then asked for nothing that is there.
+func pulledAhead(t *testing.T, ctx context.Context, c *Cluster, m mirrored) {
+	const absent = "root.example/team/none:v1"
+	for range 2 {
+		if err := c.PullImage(ctx, m.refs[0]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	pod := startPod(t, ctx, c, "ahead", m.refs[0], corev1.PullNever)
+	if got := pod.Status.ContainerStatuses[0].ImageID; !strings.HasSuffix(got, m.digest) {
+		t.Errorf("%s runs as %s", m.refs[0], got)
+	}
+	for _, name := range []string{absent, "no name"} {
+		if err := c.PullImage(ctx, name); err == nil {
+			t.Errorf("pulling %q is no error", name)
+		} else {
+			t.Log(err)
+		}
+	}
 }
 
 // archives loads a folder of a docker archive, a gzipped one and a layout.

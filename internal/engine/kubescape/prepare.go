@@ -73,7 +73,17 @@ func (e *Engine) make(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		g.Go(func() error { return e.loadArchives(gctx) })
+		pulling, enough := context.WithCancel(gctx)
+		defer enough() // with Kubescape ready, the kubelet has pulled what it needs
+		g.Go(func() error {
+			if err := e.loadArchives(gctx); err != nil {
+				return err
+			}
+			if come(pulling, fetched) == nil && chart.Chart != nil {
+				e.pullAhead(pulling, chart)
+			}
+			return nil
+		})
 		g.Go(func() error { return e.loadImages(gctx) })
 		done = e.progress.Step("boot control plane")
 		err = c.WaitAPI(gctx)
@@ -90,12 +100,8 @@ func (e *Engine) make(ctx context.Context) error {
 		if err := e.routed(gctx); err != nil {
 			return err
 		}
-		for _, waits := range []chan struct{}{fetched, copied} {
-			select {
-			case <-waits:
-			case <-gctx.Done():
-				return context.Cause(gctx)
-			}
+		if err := come(gctx, fetched, copied); err != nil {
+			return err
 		}
 		return e.installKubescape(gctx, chart, true)
 	})
@@ -106,6 +112,18 @@ func (e *Engine) make(ctx context.Context) error {
 		return err
 	}
 	return e.survey(ctx)
+}
+
+// come waits for events, and no longer than ctx lives.
+func come(ctx context.Context, events ...<-chan struct{}) error {
+	for _, e := range events {
+		select {
+		case <-e:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return nil
 }
 
 // routed waits until the nodes route addresses of services. Before that such an
