@@ -16,6 +16,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/vexxy/action/internal/cluster/clustertest"
 	"github.com/vexxy/action/internal/fault"
 )
 
@@ -125,7 +126,7 @@ func (failing) Read([]byte) (int, error) { return 0, errors.New("worn out") }
 // proxy serves a socket at an address that is not the loopback's.
 func proxy(t *testing.T, socket string) string {
 	t.Helper()
-	l, err := net.Listen("tcp", net.JoinHostPort(ownAddress(t), "0"))
+	l, err := net.Listen("tcp", net.JoinHostPort(clustertest.OwnAddress(t), "0"))
 	if err != nil {
 		t.Fatal(err)
 	}

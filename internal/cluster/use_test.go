@@ -3,12 +3,8 @@ package cluster
 import (
 	"context"
 	"fmt"
-	"io"
 	"io/fs"
-	"log"
 	"maps"
-	"net"
-	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,7 +14,6 @@ import (
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
-	"github.com/google/go-containerregistry/pkg/registry"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/layout"
@@ -28,6 +23,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/clientcmd"
 
+	"github.com/vexxy/action/internal/cluster/clustertest"
 	"github.com/vexxy/action/internal/fault"
 )
 
@@ -325,43 +321,19 @@ type mirrored struct {
 func mirrorRegistry(t *testing.T) mirrored {
 	t.Helper()
 	nodeImage(t)
-	l, err := net.Listen("tcp", net.JoinHostPort(ownAddress(t), "0"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := httptest.NewUnstartedServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
-	s.Listener.Close()
-	s.Listener = l
-	s.Start()
-	t.Cleanup(s.Close)
+	address := clustertest.Registry(t, nil)
 	img := fixture(t, "go-app")
 	digest, err := img.Digest()
 	if err != nil {
 		t.Fatal(err)
 	}
-	push(t, img, l.Addr().String()+"/team/app:v1")
-	push(t, img, l.Addr().String()+"/proxy/team/app:v1")
+	push(t, img, address+"/team/app:v1")
+	push(t, img, address+"/proxy/team/app:v1")
 	return mirrored{
-		mirrors: map[string]string{"root.example": s.URL, "path.example": s.URL + "/proxy"},
+		mirrors: map[string]string{"root.example": "http://" + address, "path.example": "http://" + address + "/proxy"},
 		refs:    []string{"root.example/team/app:v1", "path.example/team/app@" + digest.String()},
 		digest:  digest.String(),
 	}
-}
-
-// ownAddress is an address of this machine that containers can reach.
-func ownAddress(t *testing.T) string {
-	t.Helper()
-	all, err := net.InterfaceAddrs()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, a := range all {
-		if n, ok := a.(*net.IPNet); ok && n.IP.To4() != nil && n.IP.IsGlobalUnicast() {
-			return n.IP.String()
-		}
-	}
-	t.Fatal("this machine has no address but its own")
-	return ""
 }
 
 func push(t *testing.T, img v1.Image, to string) {

@@ -114,6 +114,7 @@ func kubescapeBadInput(t *testing.T) {
 		{"node image missing", []string{"--node-image", "localhost:1/none/node:v1", "--chart", chart}, 5, []string{"none/node:v1", "node image", "hint:"}},
 		{"node image that is none", []string{"--node-image", bed.registry + "/fixtures/exit0:v1", "--chart", chart}, 5, []string{"hint:"}},
 		{"chart of another digest", []string{"--node-image", node, "--chart", chart, "--chart-digest", "sha256:" + strings.Repeat("0", 64)}, 6, []string{"sha256:000", "find out why the chart has changed"}},
+		{"chart of another version", []string{"--node-image", node, "--chart", chart, "--chart-version", "0.0.1"}, 3, []string{"it is of version", "not 0.0.1", "hint:"}},
 		{"chart missing", []string{"--node-image", node, "--chart", chart + ".none"}, 3, []string{"chart.tgz.none", "hint:"}},
 		{"archives missing", []string{"--node-image", node, "--chart", chart, "--image-archives", chart + ".none"}, 3, []string{"image archives", "hint:"}},
 		{"values missing", []string{"--node-image", node, "--chart", chart, "--values", chart + ".none"}, 3, []string{"reading values", "hint:"}},
