@@ -46,7 +46,7 @@ end() {
     start=$(now)
     kill -s "$1" "$pid" 2> /dev/null || true
     wait "$pid" 2> /dev/null || true
-    if [ "$1" = KILL ] || grep -q 'run `vexxy cleanup`' "$work/log"; then
+    if [ "$1" = KILL ] || grep -q 'vexxy cleanup' "$work/log"; then
         bin/vexxy cleanup > "$work/cleanup" 2>&1 || cat "$work/cleanup" >&2
     fi
     elapsed "$start"
