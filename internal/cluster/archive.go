@@ -63,7 +63,7 @@ func (c *Cluster) LoadArchive(ctx context.Context, path string) ([]string, error
 // loadArchive imports one archive into one node, and names its images by their
 // digests as well: a node that has pulled an image knows it by both.
 func (c *Cluster) loadArchive(ctx context.Context, node, archive string, names []string) error {
-	if err := c.importInto(ctx, node, func(w io.Writer) error { return stream(w, archive) }); err != nil {
+	if err := c.importArchive(ctx, node, archive); err != nil {
 		return fmt.Errorf("loading archive %s: %w", archive, err)
 	}
 	there, err := c.imagesOf(ctx, node)
@@ -81,6 +81,21 @@ func (c *Cluster) loadArchive(ctx context.Context, node, archive string, names [
 		}
 	}
 	return nil
+}
+
+// importArchive has the node read an archive that it sees itself, and else
+// streams it there, which takes half as much work again.
+func (c *Cluster) importArchive(ctx context.Context, node, archive string) error {
+	if seen := c.inNode(archive); seen != "" {
+		zipped, err := gzipped(archive)
+		if err != nil {
+			return err
+		}
+		if !zipped { // which not every containerd reads
+			return c.importFrom(ctx, node, nil, seen)
+		}
+	}
+	return c.importInto(ctx, node, func(w io.Writer) error { return stream(w, archive) })
 }
 
 // repository is a name without its tag or digest.
@@ -156,6 +171,23 @@ func stream(w io.Writer, archive string) error {
 	return err
 }
 
+// gzipMagic is how a gzipped file begins.
+const gzipMagic = "\x1f\x8b"
+
+func gzipped(archive string) (bool, error) {
+	f, err := os.Open(archive)
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	magic := make([]byte, len(gzipMagic))
+	n, err := io.ReadFull(f, magic)
+	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
+		err = nil
+	}
+	return string(magic[:n]) == gzipMagic, err
+}
+
 // openTar opens an archive, unpacking it if it is gzipped.
 func openTar(archive string) (io.ReadCloser, error) {
 	f, err := os.Open(archive)
@@ -163,7 +195,7 @@ func openTar(archive string) (io.ReadCloser, error) {
 		return nil, err
 	}
 	b := bufio.NewReaderSize(f, 1<<20)
-	if magic, _ := b.Peek(2); string(magic) == "\x1f\x8b" {
+	if magic, _ := b.Peek(len(gzipMagic)); string(magic) == gzipMagic {
 		z, err := gzip.NewReader(b)
 		if err != nil {
 			return nil, errors.Join(err, f.Close())

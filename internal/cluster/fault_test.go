@@ -38,11 +38,22 @@ func TestClusterRemoteEngine(t *testing.T) {
 	image := nodeImage(t)
 	address := proxy(t, "/var/run/docker.sock")
 	t.Setenv("DOCKER_HOST", "tcp://"+address)
-	c := newCluster(t, Options{NodeImage: image})
+	given := t.TempDir()
+	c := newCluster(t, Options{NodeImage: image, Mounts: []Mount{{HostPath: given, NodePath: "/given/here"}}})
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	if err := c.Start(ctx); err != nil {
 		t.Fatal(err)
+	}
+	// What cannot be mounted there is copied.
+	if err := os.WriteFile(filepath.Join(given, "late"), []byte("came late"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Deliver(ctx, given); err != nil {
+		t.Error(err)
+	}
+	if got := docker(t, "exec", c.nodes[0], "cat", "/given/here/late"); len(got) != 1 || got[0] != "came late" {
+		t.Errorf("the node has %q", got)
 	}
 	broken(t, ctx, c)
 	if err := c.WaitAPI(ctx); err != nil {

@@ -69,8 +69,6 @@ func ctr(node string, args ...string) []string {
 // importInto streams an archive to a node's containerd. Nothing of it touches
 // a disk but the node's.
 func (c *Cluster) importInto(ctx context.Context, node string, write func(io.Writer) error) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, loadTimeout, fmt.Errorf("it took longer than %s", loadTimeout))
-	defer cancel()
 	r, w := io.Pipe()
 	wrote := make(chan error, 1)
 	go func() {
@@ -78,12 +76,20 @@ func (c *Cluster) importInto(ctx context.Context, node string, write func(io.Wri
 		w.CloseWithError(err) // nil is the end of the file
 		wrote <- err
 	}()
-	_, err := c.engine.run(ctx, r, ctr(node, "import", "-")...)
+	err := c.importFrom(ctx, node, r, "-")
 	r.CloseWithError(errImported)
 	if werr := <-wrote; werr != nil && !errors.Is(werr, errImported) {
 		return werr // the cause: a stream cut short is no archive
 	}
-	if err != nil {
+	return err
+}
+
+// importFrom has a node's containerd import a file of the node's, or "-" for
+// what it is given.
+func (c *Cluster) importFrom(ctx context.Context, node string, in io.Reader, file string) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, loadTimeout, fmt.Errorf("it took longer than %s", loadTimeout))
+	defer cancel()
+	if _, err := c.engine.run(ctx, in, ctr(node, "import", file)...); err != nil {
 		return fault.New(fault.Infra, hintOf(err.Error(), c.engine.binary), "importing into %s: %w", node, err)
 	}
 	return nil

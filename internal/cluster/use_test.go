@@ -35,7 +35,11 @@ func TestClusterTwo(t *testing.T) {
 	defer cancel()
 	mirrored := mirrorRegistry(t)
 	one := newCluster(t, Options{NodeImage: image})
-	two := newCluster(t, Options{NodeImage: image, Mirrors: mirrored.mirrors})
+	archive := filepath.Join(t.TempDir(), "exit0.tar")
+	if out, err := exec.Command("sh", "-c", `cp "$(../../scripts/images/build.sh -archive exit0)" "$0"`, archive).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	two := newCluster(t, Options{NodeImage: image, Mirrors: mirrored.mirrors, Mounts: []Mount{{HostPath: archive, NodePath: "/given.tar", ReadOnly: true}}})
 	var g errgroup.Group
 	for _, c := range []*Cluster{one, two} {
 		g.Go(func() error {
@@ -90,6 +94,15 @@ func TestClusterTwo(t *testing.T) {
 			if got := pod.Status.ContainerStatuses[0].ImageID; !strings.HasSuffix(got, mirrored.digest) {
 				t.Errorf("%s runs as %s", ref, got)
 			}
+		}
+	})
+	t.Run("mounted archive", func(t *testing.T) {
+		names, err := two.LoadArchive(ctx, archive)
+		if err != nil || len(names) != 1 {
+			t.Fatalf("%q, %v", names, err)
+		}
+		if there, err := two.imagesOf(ctx, two.nodes[0]); err != nil || there[names[0]] == "" {
+			t.Errorf("the node has %v, %v", there, err)
 		}
 	})
 	t.Run("archives", func(t *testing.T) { archives(t, ctx, two) })

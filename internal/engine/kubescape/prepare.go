@@ -33,7 +33,8 @@ func (e *Engine) Prepare(ctx context.Context) error {
 func (e *Engine) make(ctx context.Context) error {
 	o := e.options
 	// What is wrong with the inputs is told before anything is made of them.
-	if _, err := archivesIn(o.Archives); err != nil {
+	archives, err := archivesIn(o.Archives)
+	if err != nil {
 		return err
 	}
 	if _, err := chartValues(o.Window.Duration, true, o.Chart.Values); err != nil {
@@ -45,6 +46,9 @@ func (e *Engine) make(ctx context.Context) error {
 	}
 	clusterOptions := o.Cluster
 	clusterOptions.Mounts = append(clusterOptions.Mounts, cluster.Mount{HostPath: database, NodePath: databaseInNode})
+	for i, file := range archives {
+		clusterOptions.Mounts = append(clusterOptions.Mounts, cluster.Mount{HostPath: file, NodePath: fmt.Sprintf("%s/%d.tar", archivesInNode, i), ReadOnly: true})
+	}
 	c, err := cluster.New(clusterOptions)
 	if err != nil {
 		return err
@@ -76,7 +80,7 @@ func (e *Engine) make(ctx context.Context) error {
 		pulling, enough := context.WithCancel(gctx)
 		defer enough() // with Kubescape ready, the kubelet has pulled what it needs
 		g.Go(func() error {
-			if err := e.loadArchives(gctx); err != nil {
+			if err := e.loadArchives(gctx, archives); err != nil {
 				return err
 			}
 			if come(pulling, fetched) == nil && chart.Chart != nil {
@@ -101,6 +105,9 @@ func (e *Engine) make(ctx context.Context) error {
 			return err
 		}
 		if err := come(gctx, fetched, copied); err != nil {
+			return err
+		}
+		if err := c.Deliver(gctx, database); err != nil {
 			return err
 		}
 		return e.installKubescape(gctx, chart, true)
@@ -191,13 +198,9 @@ func (e *Engine) copyDatabase(ctx context.Context, dir string) error {
 }
 
 // loadArchives gives the nodes the images that they need not pull.
-func (e *Engine) loadArchives(ctx context.Context) error {
-	if len(e.options.Archives) == 0 {
+func (e *Engine) loadArchives(ctx context.Context, files []string) error {
+	if len(files) == 0 {
 		return nil
-	}
-	files, err := archivesIn(e.options.Archives)
-	if err != nil {
-		return err
 	}
 	done := e.progress.Step("load image archives")
 	g, gctx := errgroup.WithContext(ctx)
@@ -207,15 +210,19 @@ func (e *Engine) loadArchives(ctx context.Context) error {
 			return err
 		})
 	}
-	err = g.Wait()
+	err := g.Wait()
 	done(err)
 	return err
 }
 
-// archivesIn lists files, and the archives in folders.
+// archivesIn lists files, and the archives in folders, by their full paths.
 func archivesIn(paths []string) ([]string, error) {
 	var files []string
 	for _, p := range paths {
+		p, err := filepath.Abs(p)
+		if err != nil {
+			return nil, fault.New(fault.Usage, "", "reading image archives: %w", err)
+		}
 		info, err := os.Stat(p)
 		if err != nil {
 			return nil, fault.New(fault.Usage, "image-archives takes archives of images, or folders of them", "reading image archives: %w", err)

@@ -15,9 +15,11 @@ import (
 var standardValues []byte
 
 // databaseInNode is where an own cluster's nodes have the vulnerability
-// database; databaseInPod is where kubevuln looks for it.
+// database, archivesInNode where they have archives of images; databaseInPod is
+// where kubevuln looks for the database.
 const (
 	databaseInNode = "/vexxy/grype-db"
+	archivesInNode = "/vexxy/archives"
 	databaseInPod  = "/home/nonroot/.cache/grype/db/6"
 )
 
