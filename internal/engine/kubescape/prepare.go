@@ -6,6 +6,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"time"
 
@@ -204,6 +205,8 @@ func (e *Engine) loadArchives(ctx context.Context, files []string) error {
 	}
 	done := e.progress.Step("load image archives")
 	g, gctx := errgroup.WithContext(ctx)
+	// The control plane boots meanwhile and wants processors as well.
+	g.SetLimit(max(1, runtime.NumCPU()/2))
 	for _, file := range files {
 		g.Go(func() error {
 			_, err := e.cluster.LoadArchive(gctx, file)
