@@ -54,6 +54,19 @@ func (c *Cluster) LoadImage(ctx context.Context, img v1.Image, names []string) e
 	})
 }
 
+// Architecture is that of an own cluster's nodes, as Go names it.
+func (c *Cluster) Architecture(ctx context.Context) (string, error) {
+	image := images(c.config)[0]
+	lines, err := c.engine.ask(ctx, "inspect", "--type=image", "--format", "{{.Architecture}}", image)
+	if err == nil && len(lines) != 1 {
+		err = errors.New("the engine does not tell")
+	}
+	if err != nil {
+		return "", fmt.Errorf("asking for the architecture of %s: %w", image, err)
+	}
+	return lines[0], nil
+}
+
 func (c *Cluster) loadable() error {
 	if !c.Own || len(c.nodes) == 0 {
 		return errors.New("loading image: the cluster has no nodes of the run's own")

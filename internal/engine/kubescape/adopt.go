@@ -178,12 +178,15 @@ func present(err error) error {
 	return err
 }
 
-// runnable reports by an error that the engine's cluster cannot get an image:
-// one that is not the run's own must pull, and not from this machine.
-func (e *Engine) runnable(img source.Image) error {
-	if e.options.Existing == nil || img.Pull != "" {
-		return nil
+// runnable reports by an error that the engine's cluster cannot run an image.
+// One that is not the run's own must pull it, and not from this machine.
+func (e *Engine) runnable(ctx context.Context, img source.Image) error {
+	if e.options.Existing == nil {
+		return nil // then it is loaded already
 	}
-	return fault.New(fault.Usage, "push the image to a registry that the cluster reaches and name it there, or leave kubeconfig and context away",
-		"running %s in an existing cluster: no registry has published it", img.Requested)
+	if img.Pull == "" {
+		return fault.New(fault.Usage, "push the image to a registry that the cluster reaches and name it there, or leave kubeconfig and context away",
+			"running %s in an existing cluster: no registry has published it", img.Requested)
+	}
+	return e.native(ctx, img)
 }

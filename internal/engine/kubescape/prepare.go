@@ -251,7 +251,10 @@ func (e *Engine) loadImages(ctx context.Context) error {
 		case img := <-e.expected:
 			g.Go(func() error {
 				done := e.progressOf(img).Step("load image into cluster")
-				err := e.cluster.LoadImage(gctx, img.Image, []string{reference(img, e.options.RunID)})
+				err := e.native(gctx, img)
+				if err == nil {
+					err = e.cluster.LoadImage(gctx, img.Image, []string{reference(img, e.options.RunID)})
+				}
 				done(err)
 				return err
 			})
