@@ -86,7 +86,7 @@ func (c *Cluster) loadArchive(ctx context.Context, node, archive string, names [
 // importArchive has the node read an archive that it sees itself, and else
 // streams it there, which takes half as much work again.
 func (c *Cluster) importArchive(ctx context.Context, node, archive string) error {
-	if seen := c.inNode(archive); seen != "" {
+	if seen := c.inNode(ctx, node, archive); seen != "" {
 		zipped, err := gzipped(archive)
 		if err != nil {
 			return err

@@ -5,9 +5,11 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/url"
 	"os"
+	"path/filepath"
 
 	"k8s.io/client-go/tools/clientcmd"
 
@@ -46,23 +48,51 @@ func (c *Cluster) reachable() {
 	}
 }
 
-// Deliver sees to it that the nodes have what is at a path of this machine that
-// they have mounted. An engine elsewhere cannot mount it: its nodes get a copy.
-// It may be called as soon as Start has returned.
-func (c *Cluster) Deliver(ctx context.Context, hostPath string) error {
-	if c.remote == "" {
-		return nil
-	}
+// Deliver sees to it that the nodes have the files of a folder that they have
+// mounted. An engine elsewhere cannot mount it, and one that sees other files
+// than this process, as when that runs in a container, mounts something else:
+// then the nodes get a copy. It may be called as soon as Start has returned.
+func (c *Cluster) Deliver(ctx context.Context, folder string) error {
 	for _, m := range c.options.Mounts {
-		if m.HostPath != hostPath {
+		if m.HostPath != folder {
 			continue
 		}
-		err := c.eachNode(ctx, func(ctx context.Context, node string) error { return c.send(ctx, node, m) })
+		err := c.eachNode(ctx, func(ctx context.Context, node string) error {
+			if there, err := c.mounted(ctx, node, m); there || err != nil {
+				return err
+			}
+			return c.send(ctx, node, m)
+		})
 		if err != nil {
-			return fault.New(fault.Infra, hintOf(err.Error(), c.engine.binary), "copying %s to the nodes: %w", hostPath, err)
+			return fault.New(fault.Infra, hintOf(err.Error(), c.engine.binary), "copying %s to the nodes: %w", folder, err)
 		}
 	}
 	return nil
+}
+
+// mounted reports whether a node has as many files of a mount as this machine,
+// and as many bytes in them.
+func (c *Cluster) mounted(ctx context.Context, node string, m Mount) (bool, error) {
+	if c.remote != "" {
+		return false, nil
+	}
+	var files, bytes int64
+	err := filepath.WalkDir(m.HostPath, func(_ string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		info, err := d.Info()
+		if err == nil {
+			files, bytes = files+1, bytes+info.Size()
+		}
+		return err
+	})
+	if err != nil {
+		return false, err
+	}
+	const count = `find "$0" -type f -printf '%s\n' 2> /dev/null | { n=0 b=0; while read -r s; do n=$((n + 1)) b=$((b + s)); done; echo "$n $b"; }`
+	lines, err := c.engine.ask(ctx, "exec", node, "sh", "-c", count, m.NodePath)
+	return err == nil && len(lines) == 1 && lines[0] == fmt.Sprintf("%d %d", files, bytes), err
 }
 
 // send copies the folder of a mount into a node.
@@ -81,14 +111,14 @@ func (c *Cluster) send(ctx context.Context, node string, m Mount) error {
 	return err
 }
 
-// inNode gives the path by which the nodes see a file of this machine's that is
-// mounted itself, and empty for one that is not.
-func (c *Cluster) inNode(file string) string {
-	if c.remote != "" {
-		return ""
-	}
+// inNode gives the path by which a node sees a file of this machine's that is
+// mounted itself, and empty for one that it does not see.
+func (c *Cluster) inNode(ctx context.Context, node, file string) string {
 	for _, m := range c.options.Mounts {
-		if m.HostPath == file {
+		if m.HostPath != file {
+			continue
+		}
+		if there, err := c.mounted(ctx, node, m); there && err == nil {
 			return m.NodePath
 		}
 	}

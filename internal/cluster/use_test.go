@@ -97,12 +97,31 @@ func TestClusterTwo(t *testing.T) {
 		}
 	})
 	t.Run("mounted archive", func(t *testing.T) {
+		if seen := two.inNode(ctx, two.nodes[0], archive); seen != "/given.tar" {
+			t.Errorf("the node sees it as %q", seen)
+		}
 		names, err := two.LoadArchive(ctx, archive)
 		if err != nil || len(names) != 1 {
 			t.Fatalf("%q, %v", names, err)
 		}
 		if there, err := two.imagesOf(ctx, two.nodes[0]); err != nil || there[names[0]] == "" {
 			t.Errorf("the node has %v, %v", there, err)
+		}
+	})
+	// As where the engine sees other files than this process.
+	t.Run("not mounted", func(t *testing.T) {
+		given := t.TempDir()
+		two.options.Mounts = append(two.options.Mounts, Mount{HostPath: given, NodePath: "/never/mounted"})
+		if err := os.WriteFile(filepath.Join(given, "file"), []byte("copied"), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			if err := two.Deliver(ctx, given); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := docker(t, "exec", two.nodes[0], "cat", "/never/mounted/file"); !slices.Equal(got, []string{"copied"}) {
+			t.Errorf("the node has %q", got)
 		}
 	})
 	t.Run("archives", func(t *testing.T) { archives(t, ctx, two) })
