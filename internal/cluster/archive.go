@@ -76,9 +76,18 @@ func (c *Cluster) loadArchive(ctx context.Context, node, archive string, names [
 			return fault.New(fault.Infra, "check that the archive is for the node's processor",
 				"loading archive %s: %s does not have %s afterwards", archive, node, n)
 		}
-		if _, err := c.engine.ask(ctx, ctr(node, "tag", "--force", n, repository(n)+"@"+digest)...); err != nil {
-			return fmt.Errorf("naming %s on %s: %w", n, node, err)
+		if err := c.nameByDigest(ctx, node, n, digest); err != nil {
+			return err
 		}
+	}
+	return nil
+}
+
+// nameByDigest names an image by its digest as well, as one is that the kubelet
+// has pulled: by that name it tells what runs.
+func (c *Cluster) nameByDigest(ctx context.Context, node, name, digest string) error {
+	if _, err := c.engine.ask(ctx, ctr(node, "tag", "--force", name, repository(name)+"@"+digest)...); err != nil {
+		return fmt.Errorf("naming %s on %s: %w", name, node, err)
 	}
 	return nil
 }

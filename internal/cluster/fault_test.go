@@ -46,13 +46,13 @@ func TestClusterRemoteEngine(t *testing.T) {
 		t.Fatal(err)
 	}
 	// What cannot be mounted there is copied.
-	if err := os.WriteFile(filepath.Join(given, "late"), []byte("came late"), 0o666); err != nil {
+	if err := os.WriteFile(filepath.Join(given, "late"), []byte("late"), 0o666); err != nil {
 		t.Fatal(err)
 	}
 	if err := c.Deliver(ctx, given); err != nil {
 		t.Error(err)
 	}
-	if got := docker(t, "exec", c.nodes[0], "cat", "/given/here/late"); len(got) != 1 || got[0] != "came late" {
+	if got := docker(t, "exec", c.nodes[0], "cat", "/given/here/late"); len(got) != 1 || got[0] != "late" {
 		t.Errorf("the node has %q", got)
 	}
 	broken(t, ctx, c)

@@ -29,6 +29,9 @@ func (c *Cluster) PullImage(ctx context.Context, name string) error {
 		if _, err := c.engine.run(ctx, nil, ctr(node, "pull", "--hosts-dir", certs, full)...); err != nil {
 			return fault.New(fault.Infra, hintOf(err.Error(), c.engine.binary), "pulling %s into %s: %w", full, node, err)
 		}
-		return nil
+		if there, err = c.imagesOf(ctx, node); err != nil {
+			return err
+		}
+		return c.nameByDigest(ctx, node, full, there[full])
 	})
 }

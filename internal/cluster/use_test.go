@@ -353,16 +353,16 @@ type mirrored struct {
 func mirrorRegistry(t *testing.T) mirrored {
 	t.Helper()
 	nodeImage(t)
-	address := clustertest.Registry(t, nil)
+	at := clustertest.Registry(t, nil)
 	img := fixture(t, "go-app")
 	digest, err := img.Digest()
 	if err != nil {
 		t.Fatal(err)
 	}
-	push(t, img, address+"/team/app:v1")
-	push(t, img, address+"/proxy/team/app:v1")
+	push(t, img, at.Here+"/team/app:v1")
+	push(t, img, at.Here+"/proxy/team/app:v1")
 	return mirrored{
-		mirrors: map[string]string{"root.example": "http://" + address, "path.example": "http://" + address + "/proxy"},
+		mirrors: map[string]string{"root.example": "http://" + at.There, "path.example": "http://" + at.There + "/proxy"},
 		refs:    []string{"root.example/team/app:v1", "path.example/team/app@" + digest.String()},
 		digest:  digest.String(),
 	}

@@ -32,7 +32,7 @@ func pullFlags(t *testing.T) []string {
 	if folder == "" {
 		return flags
 	}
-	address := clustertest.Registry(t, nil)
+	at := clustertest.Registry(t, nil)
 	archives := must1(filepath.Glob(filepath.Join(root, folder, "*.tar")))
 	var g errgroup.Group
 	mirrored := map[string]bool{}
@@ -47,7 +47,7 @@ func pullFlags(t *testing.T) []string {
 					if err != nil {
 						return err
 					}
-					to, err := name.NewTag(address + "/" + from.RepositoryStr() + ":" + from.TagStr())
+					to, err := name.NewTag(at.Here + "/" + from.RepositoryStr() + ":" + from.TagStr())
 					if err != nil {
 						return err
 					}
@@ -61,15 +61,15 @@ func pullFlags(t *testing.T) []string {
 		t.Fatalf("there is no image in %s", folder)
 	}
 	for registry := range mirrored {
-		flags = append(flags, "--registry-mirror", registry+"=http://"+address)
+		flags = append(flags, "--registry-mirror", registry+"=http://"+at.There)
 	}
 	return flags
 }
 
 // privateRegistry asks for a password. It can be told to take none from nodes.
 type privateRegistry struct {
-	address string
-	closed  atomic.Bool // to nodes
+	clustertest.Addresses
+	closed atomic.Bool // to nodes
 }
 
 const registryUser, registryPassword = "robot", "vexxy-canary-registry-password"
@@ -77,7 +77,7 @@ const registryUser, registryPassword = "robot", "vexxy-canary-registry-password"
 func newPrivateRegistry(t *testing.T) *privateRegistry {
 	t.Helper()
 	r := &privateRegistry{}
-	r.address = clustertest.Registry(t, func(w http.ResponseWriter, req *http.Request) bool {
+	r.Addresses = clustertest.Registry(t, func(w http.ResponseWriter, req *http.Request) bool {
 		user, password, _ := req.BasicAuth()
 		node := strings.Contains(req.UserAgent(), "containerd")
 		if user == registryUser && password == registryPassword && !(node && r.closed.Load()) {
@@ -93,14 +93,14 @@ func newPrivateRegistry(t *testing.T) *privateRegistry {
 
 // flags make nodes speak to it without TLS.
 func (r *privateRegistry) flags() []string {
-	return []string{"--registry-mirror", r.address + "=http://" + r.address}
+	return []string{"--registry-mirror", r.Here + "=http://" + r.There}
 }
 
 // push puts a fixture there and gives its reference by digest.
 func (r *privateRegistry) push(t *testing.T, image string) string {
 	t.Helper()
 	img := layoutImage(t, image)
-	tag := must1(name.NewTag(r.address + "/private/" + image + ":v1"))
+	tag := must1(name.NewTag(r.Here + "/private/" + image + ":v1"))
 	must(remote.Write(tag, img, remote.WithAuth(&authn.Basic{Username: registryUser, Password: registryPassword})))
 	return tag.Context().Digest(must1(img.Digest()).String()).String()
 }
@@ -109,7 +109,7 @@ func (r *privateRegistry) push(t *testing.T, image string) string {
 func (r *privateRegistry) login(t *testing.T) []string {
 	t.Helper()
 	dir := t.TempDir()
-	config := fmt.Sprintf(`{"auths": {%q: {"username": %q, "password": %q}}}`, r.address, registryUser, registryPassword)
+	config := fmt.Sprintf(`{"auths": {%q: {"username": %q, "password": %q}}}`, r.Here, registryUser, registryPassword)
 	must(os.WriteFile(filepath.Join(dir, "config.json"), []byte(config), 0o600))
 	return []string{"DOCKER_CONFIG=" + dir}
 }

@@ -7,18 +7,23 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"testing"
 
 	"github.com/google/go-containerregistry/pkg/registry"
 )
 
-// Registry is a registry that the nodes of a cluster on this machine reach, at
-// HOST:PORT without TLS. It keeps its blobs on disk. guard, if it is not nil,
-// stands before it and reports whether a request may pass; else it has
-// answered.
-func Registry(t testing.TB, guard func(http.ResponseWriter, *http.Request) bool) (address string) {
+// Addresses are those of one registry, HOST:PORT, without TLS: Here for this
+// machine's programs, which take no other without a certificate, There for
+// containers.
+type Addresses struct{ Here, There string }
+
+// Registry serves a registry that the nodes of a cluster on this machine reach.
+// It keeps its blobs on disk. guard, if it is not nil, stands before it and
+// reports whether a request may pass; else it has answered.
+func Registry(t testing.TB, guard func(http.ResponseWriter, *http.Request) bool) Addresses {
 	t.Helper()
-	l, err := net.Listen("tcp", net.JoinHostPort(OwnAddress(t), "0"))
+	l, err := net.Listen("tcp", ":0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,7 +37,8 @@ func Registry(t testing.TB, guard func(http.ResponseWriter, *http.Request) bool)
 	s.Listener = l
 	s.Start()
 	t.Cleanup(s.Close)
-	return l.Addr().String()
+	port := strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
+	return Addresses{Here: "localhost:" + port, There: net.JoinHostPort(OwnAddress(t), port)}
 }
 
 // OwnAddress is an address of this machine that containers can reach.
