@@ -86,7 +86,7 @@ func (c *Cluster) loadArchive(ctx context.Context, node, archive string, names [
 // nameByDigest names an image by its digest as well, as one is that the kubelet
 // has pulled: by that name it tells what runs.
 func (c *Cluster) nameByDigest(ctx context.Context, node, name, digest string) error {
-	if _, err := c.engine.ask(ctx, ctr(node, "tag", "--force", name, repository(name)+"@"+digest)...); err != nil {
+	if _, err := c.quick(ctx, node, "tag", "--force", name, repository(name)+"@"+digest); err != nil {
 		return fmt.Errorf("naming %s on %s: %w", name, node, err)
 	}
 	return nil

@@ -15,8 +15,12 @@ import (
 	"github.com/vexxy/action/internal/foreign"
 )
 
-// loadTimeout bounds the loading of one image into one node.
-const loadTimeout = 10 * time.Minute
+// loadTimeout bounds the loading of one image into one node, quickTimeout what
+// has only to wait for others that are loaded.
+const (
+	loadTimeout  = 10 * time.Minute
+	quickTimeout = 3 * time.Minute
+)
 
 // LoadImage gives an image to every node, its manifest untouched, so that the
 // published digest is the image's identity there as well, under all the names:
@@ -112,18 +116,26 @@ var errImported = errors.New("the node reads no further")
 
 // imagesOf gives the digests of a node's images by their names.
 func (c *Cluster) imagesOf(ctx context.Context, node string) (map[string]string, error) {
-	lines, err := c.engine.ask(ctx, ctr(node, "ls")...)
+	out, err := c.quick(ctx, node, "ls")
 	if err != nil {
 		return nil, fmt.Errorf("listing images of %s: %w", node, err)
 	}
 	all := map[string]string{}
-	for _, line := range lines {
+	for line := range strings.Lines(string(out)) {
 		// REF, TYPE, DIGEST, …
 		if f := strings.Fields(line); len(f) > 2 && strings.HasPrefix(f[2], "sha256:") {
 			all[f[0]] = f[2]
 		}
 	}
 	return all, nil
+}
+
+// quick runs a command of containerd's client that is over at once, but for the
+// images that are loaded meanwhile.
+func (c *Cluster) quick(ctx context.Context, node string, args ...string) ([]byte, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, quickTimeout, fmt.Errorf("it took longer than %s", quickTimeout))
+	defer cancel()
+	return c.engine.run(ctx, nil, ctr(node, args...)...)
 }
 
 // canonical spells a name as the kubelet asks for it: with its registry, where

@@ -198,6 +198,10 @@ func (e *Engine) copyDatabase(ctx context.Context, dir string) error {
 	return err
 }
 
+// atOnce is how many images are loaded side by side: the control plane boots
+// meanwhile, and wants processors as well.
+func atOnce() int { return max(1, runtime.NumCPU()/2) }
+
 // loadArchives gives the nodes the images that they need not pull.
 func (e *Engine) loadArchives(ctx context.Context, files []string) error {
 	if len(files) == 0 {
@@ -205,8 +209,7 @@ func (e *Engine) loadArchives(ctx context.Context, files []string) error {
 	}
 	done := e.progress.Step("load image archives")
 	g, gctx := errgroup.WithContext(ctx)
-	// The control plane boots meanwhile and wants processors as well.
-	g.SetLimit(max(1, runtime.NumCPU()/2))
+	g.SetLimit(atOnce())
 	for _, file := range files {
 		g.Go(func() error {
 			_, err := e.cluster.LoadArchive(gctx, file)
@@ -246,6 +249,7 @@ func archivesIn(paths []string) ([]string, error) {
 // loadImages takes the run's images into the nodes as they become known.
 func (e *Engine) loadImages(ctx context.Context) error {
 	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(atOnce())
 	for range e.options.Images {
 		select {
 		case img := <-e.expected:

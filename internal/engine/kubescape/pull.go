@@ -12,10 +12,6 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
-// pullsAtOnce is how many images the nodes pull side by side: as many as a
-// kubelet would pull at its default rate while the first of them comes.
-const pullsAtOnce = 4
-
 // pullAhead has the nodes pull what Kubescape's chart and the user's own
 // workload will ask for, before the control plane is there to ask. It is a
 // head start and no more: what does not come is pulled again by the kubelet,
@@ -30,7 +26,7 @@ func (e *Engine) pullAhead(ctx context.Context, chart loaded) {
 	}
 	done := e.progress.Step("pull images")
 	var g errgroup.Group
-	g.SetLimit(pullsAtOnce)
+	g.SetLimit(atOnce() + 1) // of which some wait for the network
 	for _, name := range names {
 		g.Go(func() error {
 			err := e.cluster.PullImage(ctx, name)
