@@ -82,15 +82,19 @@ func (m making) kubescape() (kubescape.Options, error) {
 	if err != nil {
 		return kubescape.Options{}, err
 	}
+	version := k.ChartVersion
+	if !cfg.Given("chart-version") && !strings.Contains(k.Chart, "://") {
+		version = "" // the default is of the default chart, not of the user's own
+	}
 	o := kubescape.Options{
-		RunID: m.id, Images: len(cfg.Images), Parallel: int(k.Parallel),
+		RunID: m.id, Images: len(cfg.Images), Requested: cfg.Images, Parallel: int(k.Parallel),
 		Window: window.Options{Duration: cfg.Duration, Exercise: m.exercise()},
 		Cluster: cluster.Options{
 			RunID: m.id, Provider: k.Provider, NodeImage: k.NodeImage, Pids: cfg.PidsLimit,
 			Mirrors: mirrors(k.Mirrors), Dir: m.tmp, Journal: m.journal, Note: m.timeline.Note,
 		},
 		Archives: k.Archives, Retain: k.Retain, SupportDir: support, Redact: m.redact,
-		Chart: kubescape.ChartSource{Chart: k.Chart, Version: k.ChartVersion, Digest: k.ChartDigest, Values: k.Values},
+		Chart: kubescape.ChartSource{Chart: k.Chart, Version: version, Digest: k.ChartDigest, Values: k.Values},
 		Pod: kubescape.PodOptions{
 			Command: cfg.Command, Args: cfg.Args, Env: m.env(), User: cfg.User, Ports: cfg.Ports, Network: cfg.Network,
 			CPU: cfg.CPULimit, CPURequest: k.CPURequest, Memory: cfg.MemoryLimit, MemoryRequest: k.MemoryRequest,

@@ -64,6 +64,7 @@ var packages = []row{
 	{"sensor", []string{"evidence", "fault"}},
 	{"exercise", []string{"evidence"}},
 	{"cluster", []string{"fault", "foreign", "journal"}},
+	{"cluster/clustertest", nil},
 	{"journal", []string{"fault", "foreign"}},
 
 	// The record and its nouns.

@@ -9,6 +9,7 @@ package cluster
 
 import (
 	"context"
+	"os"
 	"regexp"
 	"sync"
 
@@ -46,7 +47,8 @@ type Cluster struct {
 	engine  engine
 	config  *v1alpha4.Cluster
 	log     *diary
-	host    string   // of the engine, if it is not this machine's
+	remote  string   // the engine's host, if it is not this machine
+	host    string   // remote, if the API server listens there for us
 	nodes   []string // names of the node containers, once they run
 
 	mu      sync.Mutex
@@ -74,7 +76,7 @@ type Options struct {
 	Config []byte
 	// Pids bounds the processes of each pod, 0 for the kubelet's default.
 	Pids int64
-	// Mounts are given to every node.
+	// Mounts are given to every node; see Deliver.
 	Mounts []Mount
 	// Mirrors say where nodes pull from instead: URLs by registry host.
 	Mirrors map[string]string
@@ -85,7 +87,7 @@ type Options struct {
 	Note func(string)
 }
 
-// Mount is a path of the host that is seen in the nodes.
+// Mount is a path of this machine that is seen in the nodes.
 type Mount struct {
 	HostPath, NodePath string
 	ReadOnly           bool
@@ -101,7 +103,11 @@ func New(o Options) (*Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	config, err := configuration(o)
+	remote := ""
+	if e.binary == "docker" {
+		remote = Elsewhere(os.Getenv("DOCKER_HOST"))
+	}
+	config, err := configuration(o, remote == "")
 	if err != nil {
 		return nil, err
 	}
@@ -110,7 +116,7 @@ func New(o Options) (*Cluster, error) {
 	}
 	c := &Cluster{
 		Name: prefix + o.RunID, Own: true, Kubeconfig: kubeconfigIn(o.Dir),
-		options: o, engine: e, config: config, log: newDiary(),
+		options: o, engine: e, config: config, log: newDiary(), remote: remote,
 	}
 	c.reachable()
 	return c, nil

@@ -17,8 +17,9 @@ import (
 const apiVersion = "kind.x-k8s.io/v1alpha4"
 
 // configuration is the user's kind configuration with the run's settings: they
-// are added, and replace nothing but the name.
-func configuration(o Options) (*v1alpha4.Cluster, error) {
+// are added, and replace nothing but the name. mounted says whether the engine
+// can mount what is on this machine.
+func configuration(o Options, mounted bool) (*v1alpha4.Cluster, error) {
 	c := &v1alpha4.Cluster{TypeMeta: v1alpha4.TypeMeta{Kind: "Cluster", APIVersion: apiVersion}}
 	if len(bytes.TrimSpace(o.Config)) > 0 {
 		if err := parse(o.Config, c); err != nil {
@@ -30,6 +31,10 @@ func configuration(o Options) (*v1alpha4.Cluster, error) {
 	if len(c.Nodes) == 0 {
 		c.Nodes = []v1alpha4.Node{{Role: v1alpha4.ControlPlaneRole}}
 	}
+	mounts := o.Mounts
+	if !mounted {
+		mounts = nil
+	}
 	for i := range c.Nodes {
 		n := &c.Nodes[i]
 		switch {
@@ -38,7 +43,7 @@ func configuration(o Options) (*v1alpha4.Cluster, error) {
 		case n.Image == "":
 			n.Image = defaults.Image
 		}
-		for _, m := range o.Mounts {
+		for _, m := range mounts {
 			n.ExtraMounts = append(n.ExtraMounts, v1alpha4.Mount{HostPath: m.HostPath, ContainerPath: m.NodePath, Readonly: m.ReadOnly})
 		}
 	}

@@ -16,6 +16,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/vexxy/action/internal/cluster/clustertest"
 	"github.com/vexxy/action/internal/fault"
 )
 
@@ -37,11 +38,22 @@ func TestClusterRemoteEngine(t *testing.T) {
 	image := nodeImage(t)
 	address := proxy(t, "/var/run/docker.sock")
 	t.Setenv("DOCKER_HOST", "tcp://"+address)
-	c := newCluster(t, Options{NodeImage: image})
+	given := t.TempDir()
+	c := newCluster(t, Options{NodeImage: image, Mounts: []Mount{{HostPath: given, NodePath: "/given/here"}}})
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
 	if err := c.Start(ctx); err != nil {
 		t.Fatal(err)
+	}
+	// What cannot be mounted there is copied.
+	if err := os.WriteFile(filepath.Join(given, "late"), []byte("late"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Deliver(ctx, given); err != nil {
+		t.Error(err)
+	}
+	if got := docker(t, "exec", c.nodes[0], "cat", "/given/here/late"); len(got) != 1 || got[0] != "late" {
+		t.Errorf("the node has %q", got)
 	}
 	broken(t, ctx, c)
 	if err := c.WaitAPI(ctx); err != nil {
@@ -125,7 +137,7 @@ func (failing) Read([]byte) (int, error) { return 0, errors.New("worn out") }
 // proxy serves a socket at an address that is not the loopback's.
 func proxy(t *testing.T, socket string) string {
 	t.Helper()
-	l, err := net.Listen("tcp", net.JoinHostPort(ownAddress(t), "0"))
+	l, err := net.Listen("tcp", net.JoinHostPort(clustertest.OwnAddress(t), "0"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,8 +15,12 @@ import (
 	"github.com/vexxy/action/internal/foreign"
 )
 
-// loadTimeout bounds the loading of one image into one node.
-const loadTimeout = 10 * time.Minute
+// loadTimeout bounds the loading of one image into one node, quickTimeout what
+// has only to wait for others that are loaded.
+const (
+	loadTimeout  = 10 * time.Minute
+	quickTimeout = 3 * time.Minute
+)
 
 // LoadImage gives an image to every node, its manifest untouched, so that the
 // published digest is the image's identity there as well, under all the names:
@@ -54,6 +58,19 @@ func (c *Cluster) LoadImage(ctx context.Context, img v1.Image, names []string) e
 	})
 }
 
+// Architecture is that of an own cluster's nodes, as Go names it.
+func (c *Cluster) Architecture(ctx context.Context) (string, error) {
+	image := images(c.config)[0]
+	lines, err := c.engine.ask(ctx, "inspect", "--type=image", "--format", "{{.Architecture}}", image)
+	if err == nil && len(lines) != 1 {
+		err = errors.New("the engine does not tell")
+	}
+	if err != nil {
+		return "", fmt.Errorf("asking for the architecture of %s: %w", image, err)
+	}
+	return lines[0], nil
+}
+
 func (c *Cluster) loadable() error {
 	if !c.Own || len(c.nodes) == 0 {
 		return errors.New("loading image: the cluster has no nodes of the run's own")
@@ -69,8 +86,6 @@ func ctr(node string, args ...string) []string {
 // importInto streams an archive to a node's containerd. Nothing of it touches
 // a disk but the node's.
 func (c *Cluster) importInto(ctx context.Context, node string, write func(io.Writer) error) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, loadTimeout, fmt.Errorf("it took longer than %s", loadTimeout))
-	defer cancel()
 	r, w := io.Pipe()
 	wrote := make(chan error, 1)
 	go func() {
@@ -78,12 +93,20 @@ func (c *Cluster) importInto(ctx context.Context, node string, write func(io.Wri
 		w.CloseWithError(err) // nil is the end of the file
 		wrote <- err
 	}()
-	_, err := c.engine.run(ctx, r, ctr(node, "import", "-")...)
+	err := c.importFrom(ctx, node, r, "-")
 	r.CloseWithError(errImported)
 	if werr := <-wrote; werr != nil && !errors.Is(werr, errImported) {
 		return werr // the cause: a stream cut short is no archive
 	}
-	if err != nil {
+	return err
+}
+
+// importFrom has a node's containerd import a file of the node's, or "-" for
+// what it is given.
+func (c *Cluster) importFrom(ctx context.Context, node string, in io.Reader, file string) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, loadTimeout, fmt.Errorf("it took longer than %s", loadTimeout))
+	defer cancel()
+	if _, err := c.engine.run(ctx, in, ctr(node, "import", file)...); err != nil {
 		return fault.New(fault.Infra, hintOf(err.Error(), c.engine.binary), "importing into %s: %w", node, err)
 	}
 	return nil
@@ -93,18 +116,26 @@ var errImported = errors.New("the node reads no further")
 
 // imagesOf gives the digests of a node's images by their names.
 func (c *Cluster) imagesOf(ctx context.Context, node string) (map[string]string, error) {
-	lines, err := c.engine.ask(ctx, ctr(node, "ls")...)
+	out, err := c.quick(ctx, node, "ls")
 	if err != nil {
 		return nil, fmt.Errorf("listing images of %s: %w", node, err)
 	}
 	all := map[string]string{}
-	for _, line := range lines {
+	for line := range strings.Lines(string(out)) {
 		// REF, TYPE, DIGEST, …
 		if f := strings.Fields(line); len(f) > 2 && strings.HasPrefix(f[2], "sha256:") {
 			all[f[0]] = f[2]
 		}
 	}
 	return all, nil
+}
+
+// quick runs a command of containerd's client that is over at once, but for the
+// images that are loaded meanwhile.
+func (c *Cluster) quick(ctx context.Context, node string, args ...string) ([]byte, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, quickTimeout, fmt.Errorf("it took longer than %s", quickTimeout))
+	defer cancel()
+	return c.engine.run(ctx, nil, ctr(node, args...)...)
 }
 
 // canonical spells a name as the kubelet asks for it: with its registry, where

@@ -27,7 +27,7 @@ nodes:
 - role: worker
   image: example/node:v1
 `
-	c, err := configuration(Options{RunID: someRun, Config: []byte(given), Pids: 9, Mounts: []Mount{{"/host", "/node", true}}})
+	c, err := configuration(Options{RunID: someRun, Config: []byte(given), Pids: 9, Mounts: []Mount{{"/host", "/node", true}}}, true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,11 +47,11 @@ nodes:
 		t.Errorf("images: %q", got)
 	}
 
-	c, err = configuration(Options{RunID: someRun, NodeImage: "example/node:v2", Config: []byte(given)})
+	c, err = configuration(Options{RunID: someRun, NodeImage: "example/node:v2", Config: []byte(given)}, true)
 	if err != nil || c.Nodes[0].Image != "example/node:v2" || c.Nodes[1].Image != "example/node:v2" || len(c.KubeadmConfigPatches) != 1 {
 		t.Errorf("with a node image: %+v, %v", c, err)
 	}
-	if c, err = configuration(Options{RunID: someRun}); err != nil || len(c.Nodes) != 1 || len(c.KubeadmConfigPatches) != 0 {
+	if c, err = configuration(Options{RunID: someRun, Mounts: []Mount{{"/host", "/node", true}}}, false); err != nil || len(c.Nodes) != 1 || len(c.KubeadmConfigPatches) != 0 || len(c.Nodes[0].ExtraMounts) != 0 {
 		t.Errorf("with nothing: %+v, %v", c, err)
 	}
 }

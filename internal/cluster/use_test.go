@@ -3,12 +3,8 @@ package cluster
 import (
 	"context"
 	"fmt"
-	"io"
 	"io/fs"
-	"log"
 	"maps"
-	"net"
-	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,7 +14,6 @@ import (
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
-	"github.com/google/go-containerregistry/pkg/registry"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/layout"
@@ -28,6 +23,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/clientcmd"
 
+	"github.com/vexxy/action/internal/cluster/clustertest"
 	"github.com/vexxy/action/internal/fault"
 )
 
@@ -39,7 +35,11 @@ func TestClusterTwo(t *testing.T) {
 	defer cancel()
 	mirrored := mirrorRegistry(t)
 	one := newCluster(t, Options{NodeImage: image})
-	two := newCluster(t, Options{NodeImage: image, Mirrors: mirrored.mirrors})
+	archive := filepath.Join(t.TempDir(), "exit0.tar")
+	if out, err := exec.Command("sh", "-c", `cp "$(../../scripts/images/build.sh -archive exit0)" "$0"`, archive).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	two := newCluster(t, Options{NodeImage: image, Mirrors: mirrored.mirrors, Mounts: []Mount{{HostPath: archive, NodePath: "/given.tar", ReadOnly: true}}})
 	var g errgroup.Group
 	for _, c := range []*Cluster{one, two} {
 		g.Go(func() error {
@@ -87,6 +87,7 @@ func TestClusterTwo(t *testing.T) {
 	if err := two.WaitReady(ctx); err != nil {
 		t.Fatal(err)
 	}
+	t.Run("pulled ahead", func(t *testing.T) { pulledAhead(t, ctx, two, mirrored) })
 	t.Run("mirrors", func(t *testing.T) {
 		for i, ref := range mirrored.refs {
 			pod := startPod(t, ctx, two, fmt.Sprintf("mirrored-%d", i), ref, corev1.PullAlways)
@@ -95,9 +96,59 @@ func TestClusterTwo(t *testing.T) {
 			}
 		}
 	})
+	t.Run("mounted archive", func(t *testing.T) {
+		if seen := two.inNode(ctx, two.nodes[0], archive); seen != "/given.tar" {
+			t.Errorf("the node sees it as %q", seen)
+		}
+		names, err := two.LoadArchive(ctx, archive)
+		if err != nil || len(names) != 1 {
+			t.Fatalf("%q, %v", names, err)
+		}
+		if there, err := two.imagesOf(ctx, two.nodes[0]); err != nil || there[names[0]] == "" {
+			t.Errorf("the node has %v, %v", there, err)
+		}
+	})
+	// As where the engine sees other files than this process.
+	t.Run("not mounted", func(t *testing.T) {
+		given := t.TempDir()
+		two.options.Mounts = append(two.options.Mounts, Mount{HostPath: given, NodePath: "/never/mounted"})
+		if err := os.WriteFile(filepath.Join(given, "file"), []byte("copied"), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			if err := two.Deliver(ctx, given); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := docker(t, "exec", two.nodes[0], "cat", "/never/mounted/file"); !slices.Equal(got, []string{"copied"}) {
+			t.Errorf("the node has %q", got)
+		}
+	})
 	t.Run("archives", func(t *testing.T) { archives(t, ctx, two) })
 	t.Run("open", func(t *testing.T) { open(t, ctx, two) })
 	t.Run("support", func(t *testing.T) { support(t, ctx, two) })
+}
+
+// pulledAhead: the kubelet finds what the nodes were told to pull, and pulls no
+// more. The registry is then asked for nothing that is there.
+func pulledAhead(t *testing.T, ctx context.Context, c *Cluster, m mirrored) {
+	const absent = "root.example/team/none:v1"
+	for range 2 {
+		if err := c.PullImage(ctx, m.refs[0]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	pod := startPod(t, ctx, c, "ahead", m.refs[0], corev1.PullNever)
+	if got := pod.Status.ContainerStatuses[0].ImageID; !strings.HasSuffix(got, m.digest) {
+		t.Errorf("%s runs as %s", m.refs[0], got)
+	}
+	for _, name := range []string{absent, "no name"} {
+		if err := c.PullImage(ctx, name); err == nil {
+			t.Errorf("pulling %q is no error", name)
+		} else {
+			t.Log(err)
+		}
+	}
 }
 
 // archives loads a folder of a docker archive, a gzipped one and a layout.
@@ -302,43 +353,19 @@ type mirrored struct {
 func mirrorRegistry(t *testing.T) mirrored {
 	t.Helper()
 	nodeImage(t)
-	l, err := net.Listen("tcp", net.JoinHostPort(ownAddress(t), "0"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := httptest.NewUnstartedServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
-	s.Listener.Close()
-	s.Listener = l
-	s.Start()
-	t.Cleanup(s.Close)
+	at := clustertest.Registry(t, nil)
 	img := fixture(t, "go-app")
 	digest, err := img.Digest()
 	if err != nil {
 		t.Fatal(err)
 	}
-	push(t, img, l.Addr().String()+"/team/app:v1")
-	push(t, img, l.Addr().String()+"/proxy/team/app:v1")
+	push(t, img, at.Here+"/team/app:v1")
+	push(t, img, at.Here+"/proxy/team/app:v1")
 	return mirrored{
-		mirrors: map[string]string{"root.example": s.URL, "path.example": s.URL + "/proxy"},
+		mirrors: map[string]string{"root.example": "http://" + at.There, "path.example": "http://" + at.There + "/proxy"},
 		refs:    []string{"root.example/team/app:v1", "path.example/team/app@" + digest.String()},
 		digest:  digest.String(),
 	}
-}
-
-// ownAddress is an address of this machine that containers can reach.
-func ownAddress(t *testing.T) string {
-	t.Helper()
-	all, err := net.InterfaceAddrs()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, a := range all {
-		if n, ok := a.(*net.IPNet); ok && n.IP.To4() != nil && n.IP.IsGlobalUnicast() {
-			return n.IP.String()
-		}
-	}
-	t.Fatal("this machine has no address but its own")
-	return ""
 }
 
 func push(t *testing.T, img v1.Image, to string) {

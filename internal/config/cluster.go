@@ -77,7 +77,7 @@ func clusterInputs() []Input {
 			onOff(func(c *Config) *bool { return &c.Cluster.Retain })),
 		row("chart", DefaultChart, "Kubescape's Helm chart: a repository's URL and the chart's name, oci://…, an archive or a folder",
 			text(func(c *Config) *string { return &c.Cluster.Chart }, nil)),
-		row("chart-version", DefaultChartVersion, "version of the chart in its repository",
+		row("chart-version", DefaultChartVersion, "version of the chart in its repository; given for an archive or a folder, it must be of it",
 			text(func(c *Config) *string { return &c.Cluster.ChartVersion }, nil)),
 		row("chart-digest", "", "SHA-256 that the chart's archive must have; another ends the run with code 6",
 			text(func(c *Config) *string { return &c.Cluster.ChartDigest }, checkDigest), unset("any, recorded")),

@@ -1,8 +1,10 @@
 package e2e
 
 import (
+	"encoding/json"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -34,7 +36,6 @@ func ailing(t *testing.T, env []string, kubeconfig, node string) {
 		}
 	}
 
-	plant(t, kubeconfig, "BED_DROP=")
 	t.Run("node-agent restarted", func(t *testing.T) {
 		s := start(t, `"step":"prepare workload","outcome":"ok"`, time.Minute, "--engine", "kubescape", "--kubeconfig", kubeconfig, "--duration", "15s", push(t, "health"))
 		kubescape(t, "delete", "pod", "--selector", "app.kubernetes.io/component=node-agent", "--wait=false")
@@ -45,6 +46,36 @@ func ailing(t *testing.T, env []string, kubeconfig, node string) {
 		if k := out.result.Kubescape; k == nil || k.Agent.Restarts != 1 {
 			t.Errorf("the result tells of no restart: %+v", k)
 		}
+	})
+	// What Kubescape's storage refuses to keep, kubevuln only logs.
+	t.Run("VEX too large to be stored", func(t *testing.T) {
+		config := c.kubectl(t, "", "--namespace", "kubescape", "get", "configmap", "storage", "-o", `jsonpath={.data.config\.json}`)
+		small := regexp.MustCompile(`("openvulnerabilityexchangecontainers".*"maxObjectSize": )\d+`).ReplaceAllString(config, "${1}1000")
+		patch := must1(json.Marshal(map[string]any{"data": map[string]string{"config.json": small}}))
+		kubescape(t, "patch", "configmap", "storage", "--type", "merge", "--patch", string(patch))
+		kubescape(t, "rollout", "restart", "deployment/storage")
+		kubescape(t, "rollout", "status", "deployment/storage", "--timeout", "50s")
+		plant(t, kubeconfig, "BED_DROP=")
+		out := analyseEnv(t, env, "--engine", "kubescape", "--kubeconfig", kubeconfig, "--duration", "10s", push(t, "health"))
+		k := out.result.Kubescape
+		if small == config || k == nil || k.VEX == nil || k.VEX.Missing == "" || k.VEX.Compared != 0 {
+			t.Fatalf("the result tells of no missing document: %+v", k)
+		}
+		t.Logf("exit code %d, %d not affected: %s", out.code, out.result.Summary.NotAffected, k.VEX.Missing)
+	})
+	t.Run("storage gone when it is needed", func(t *testing.T) {
+		s := start(t, `"step":"prepare workload","outcome":"ok"`, time.Minute, "--engine", "kubescape", "--kubeconfig", kubeconfig, "--duration", "10s", push(t, "health"))
+		kubescape(t, "scale", "deployment/storage", "--replicas", "0")
+		began := time.Now()
+		<-s.ended
+		out := outcome{code: s.cmd.ProcessState.ExitCode(), stderr: s.stderr.String()}
+		out.load(t, s.dir)
+		t.Logf("%.0f s, exit code %d: %s", time.Since(began).Seconds(), out.code, out.stderr[max(0, len(out.stderr)-1500):])
+		if out.code != 4 && out.code != 5 || out.result.Summary.NotAffected != 0 {
+			t.Errorf("exit code %d, %d not affected", out.code, out.result.Summary.NotAffected)
+		}
+		kubescape(t, "scale", "deployment/storage", "--replicas", "1")
+		kubescape(t, "rollout", "status", "deployment/storage", "--timeout", "50s")
 	})
 	t.Run("image that no registry gives", func(t *testing.T) {
 		analyse(t, 5, []string{push(t, "exit0")}, "ImagePull", "hint:")

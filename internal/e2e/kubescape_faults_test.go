@@ -49,7 +49,8 @@ func kubescapeStandIn(t *testing.T) {
 			t.Errorf("cleanup of the kept cluster %q: exit code %d, left behind %q\n%s%s", kept, out.code, left, out.stdout, out.stderr)
 		}
 	})
-	all, each := observeInCluster(t, env, slices.Concat(clusterFlags(t), []string{
+	registry := newPrivateRegistry(t)
+	all, each := observeInCluster(t, env, slices.Concat(clusterFlags(t), registry.flags(), []string{
 		"--retain-cluster", "--values", values, "--duration", "20s", "--ready-timeout", "15s",
 	}), "dlopen", "health", "crashloop", "never-ready")
 	run = all.result.RunID
@@ -88,6 +89,8 @@ func kubescapeStandIn(t *testing.T) {
 			}
 		})
 	}
+	plant(t, kubeconfig, "BED_DROP=")
+	private(t, env, kubeconfig, registry)
 	ailing(t, env, kubeconfig, "vexxy-"+run+"-control-plane")
 }
 

@@ -44,9 +44,12 @@ var rawObjects = []string{
 func kubescapeParity(t *testing.T) {
 	values := filepath.Join(t.TempDir(), "eyes.yaml")
 	must(os.WriteFile(values, []byte(agentEnv()), 0o600))
-	all, clustered := observeInCluster(t, nil, slices.Concat(clusterFlags(t), parityFlags, []string{"--values", values}), parityImages...)
+	all, clustered := observeInCluster(t, nil, slices.Concat(pullFlags(t), parityFlags, []string{"--values", values}), parityImages...)
 	if all.code != 0 || all.result.Verdict != "pass" {
 		t.Errorf("verdict %s, exit code %d\n%s\n%s", all.result.Verdict, all.code, all.stdout, all.stderr)
+	}
+	if !strings.Contains(all.stderr, "✓ pull images") || strings.Contains(all.stderr, "not pulled ahead") {
+		t.Errorf("the images were not pulled ahead\n%s", all.stderr)
 	}
 	if left := leftOf(t, all.result.RunID); left != "" {
 		t.Errorf("left behind: %s", left)

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -105,6 +107,7 @@ func kubescapeBadInput(t *testing.T) {
 	chart := filepath.Join(t.TempDir(), "chart.tgz")
 	packed(t, chart, filepath.Join(root, "testdata", "chart"), "kubescape-operator")
 	node := os.Getenv(nodeVariable)
+	index := pushIndex(t, "exit0")
 	for _, c := range []struct {
 		name string
 		args []string
@@ -114,14 +117,21 @@ func kubescapeBadInput(t *testing.T) {
 		{"node image missing", []string{"--node-image", "localhost:1/none/node:v1", "--chart", chart}, 5, []string{"none/node:v1", "node image", "hint:"}},
 		{"node image that is none", []string{"--node-image", bed.registry + "/fixtures/exit0:v1", "--chart", chart}, 5, []string{"hint:"}},
 		{"chart of another digest", []string{"--node-image", node, "--chart", chart, "--chart-digest", "sha256:" + strings.Repeat("0", 64)}, 6, []string{"sha256:000", "find out why the chart has changed"}},
+		{"chart of another version", []string{"--node-image", node, "--chart", chart, "--chart-version", "0.0.1"}, 3, []string{"it is of version", "not 0.0.1", "hint:"}},
+		{"image for other nodes", []string{"--node-image", node, "--chart", chart, "--platform", "linux/" + elsewhere(), "--digest", index.index}, 3,
+			[]string{"it is for linux/" + elsewhere(), "nodes are of " + runtime.GOARCH, "give --platform"}},
 		{"chart missing", []string{"--node-image", node, "--chart", chart + ".none"}, 3, []string{"chart.tgz.none", "hint:"}},
 		{"archives missing", []string{"--node-image", node, "--chart", chart, "--image-archives", chart + ".none"}, 3, []string{"image archives", "hint:"}},
 		{"values missing", []string{"--node-image", node, "--chart", chart, "--values", chart + ".none"}, 3, []string{"reading values", "hint:"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := t.TempDir()
+			image := push(t, "exit0")
+			if slices.Contains(c.args, "--platform") {
+				image = index.tag
+			}
 			began := time.Now()
-			out := vexxy(t, append(append([]string{"run", "--engine", "kubescape", "--vulnerability-db", must1(database()), "--max-db-age", "0", "--output-dir", dir}, c.args...), push(t, "exit0"))...)
+			out := vexxy(t, append(append([]string{"run", "--engine", "kubescape", "--vulnerability-db", must1(database()), "--max-db-age", "0", "--output-dir", dir}, c.args...), image)...)
 			t.Logf("%.1f s\n%s", time.Since(began).Seconds(), out.stderr)
 			if out.code != c.code {
 				t.Errorf("exit code %d, want %d", out.code, c.code)

@@ -130,7 +130,7 @@ func observeInCluster(t *testing.T, env, flags []string, images ...string) (all 
 // steps are the times of a run's longer steps, of each image its own.
 func steps(stderr string) string {
 	var times []string
-	for _, step := range []string{"create cluster", "boot control plane", "prepare engine", "prepare workload", "observe", "read packages", "wait for node-agent's profile", "collect Kubescape's documents", "clean up"} {
+	for _, step := range []string{"create cluster", "pull images", "boot control plane", "prepare engine", "prepare workload", "observe", "read packages", "wait for node-agent's profile", "collect Kubescape's documents", "clean up"} {
 		for line := range strings.Lines(stderr) {
 			if rest, found := strings.CutPrefix(line, "✓ "+step); found {
 				times = append(times, step+rest[strings.LastIndex(rest, " ("):len(rest)-1])

@@ -66,7 +66,9 @@ bed_node() { echo "testbed/node:$(sed -n 's/^kubernetes=\([^ ]*\).*/\1/p' script
 # in_cluster LOG ARGUMENT...: a run with a cluster of its own on the test bed.
 # Its output goes to LOG, and to standard error if it fails.
 in_cluster() {
-    local log=$1; shift
-    bin/vexxy run --engine kubescape --node-image "$(bed_node)" --chart testdata/chart/kubescape-operator --image-archives "$cache/testbed/apps" \
+    local log=$1 apps=() app; shift
+    # The bed's database server is for clusters that are given no database.
+    for app in kubevuln node-agent operator storage; do apps+=(--image-archives "$cache/testbed/apps/$app.tar"); done
+    bin/vexxy run --engine kubescape --node-image "$(bed_node)" --chart testdata/chart/kubescape-operator "${apps[@]}" \
         --vulnerability-db "$cache/vulnerability-db/installed" --max-db-age 0 "$@" > "$log" 2>&1 || { cat "$log" >&2; return 1; }
 }

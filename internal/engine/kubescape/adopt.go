@@ -41,19 +41,54 @@ func (e *Engine) adopt(ctx context.Context) error {
 	}
 	e.sweep(ctx)
 	// From here on other runs see this one, and leave it what it uses.
+	if err := e.enter(ctx); err != nil {
+		return err
+	}
+	err = e.findOrInstall(ctx)
+	if err != nil && e.kubescape.found && e.deserted(ctx) {
+		e.kubescape = installation{}
+		err = e.findOrInstall(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	return e.survey(ctx)
+}
+
+// enter makes the sandbox, and the run known in it. A run that looked just
+// before may yet take away what this one has found there; not so twice.
+func (e *Engine) enter(ctx context.Context) error {
+	err := e.enterOnce(ctx)
+	if err != nil && e.vanishing(ctx, Sandbox) {
+		err = e.enterOnce(ctx)
+	}
+	return err
+}
+
+func (e *Engine) enterOnce(ctx context.Context) error {
 	if err := e.makeNamespace(ctx, Sandbox); err != nil {
 		return err
 	}
 	if err := e.settled(ctx, Sandbox); err != nil {
 		return err
 	}
-	if err := e.signIn(ctx); err != nil {
-		return err
+	return e.signIn(ctx)
+}
+
+// vanishing reports whether a namespace is gone or being deleted.
+func (e *Engine) vanishing(ctx context.Context, name string) bool {
+	n, err := e.cluster.Client.CoreV1().Namespaces().Get(ctx, name, metav1.GetOptions{})
+	return apierrors.IsNotFound(err) || err == nil && n.DeletionTimestamp != nil
+}
+
+// deserted reports whether there is no Kubescape any more.
+func (e *Engine) deserted(ctx context.Context) bool {
+	home, err := e.home(ctx)
+	if err != nil || home != "" {
+		return false
 	}
-	if err := e.findOrInstall(ctx); err != nil {
-		return err
-	}
-	return e.survey(ctx)
+	theirs, err := e.releasedByRun(ctx)
+	return err == nil && !theirs
 }
 
 // findOrInstall sees to it that there is a Kubescape. One that another run is
@@ -143,12 +178,15 @@ func present(err error) error {
 	return err
 }
 
-// runnable reports by an error that the engine's cluster cannot get an image:
-// one that is not the run's own must pull, and not from this machine.
-func (e *Engine) runnable(img source.Image) error {
-	if e.options.Existing == nil || img.Pull != "" {
-		return nil
+// runnable reports by an error that the engine's cluster cannot run an image.
+// One that is not the run's own must pull it, and not from this machine.
+func (e *Engine) runnable(ctx context.Context, img source.Image) error {
+	if e.options.Existing == nil {
+		return nil // then it is loaded already
 	}
-	return fault.New(fault.Usage, "push the image to a registry that the cluster reaches and name it there, or leave kubeconfig and context away",
-		"running %s in an existing cluster: no registry has published it", img.Requested)
+	if img.Pull == "" {
+		return fault.New(fault.Usage, "push the image to a registry that the cluster reaches and name it there, or leave kubeconfig and context away",
+			"running %s in an existing cluster: no registry has published it", img.Requested)
+	}
+	return e.native(ctx, img)
 }

@@ -23,7 +23,8 @@ import (
 // ChartSource names a Helm chart and what is laid over its values.
 type ChartSource struct {
 	// Chart is a folder, an archive, oci://REGISTRY/NAME, or the URL of a
-	// repository followed by the chart's name. Version is for the last two.
+	// repository followed by the chart's name. The last two are asked for
+	// Version; the first two must be of it, unless it is empty.
 	Chart, Version string
 	// Digest is what the archive's SHA-256 must be, as "sha256:…"; empty
 	// allows any.
@@ -37,6 +38,8 @@ const chartHint = "name a chart's archive or folder, a repository's URL with the
 // loaded is a chart in memory.
 type loaded struct {
 	*chart.Chart
+	// path is where it was read from.
+	path string
 	// digest is the archive's, empty for a folder.
 	digest string
 }
@@ -70,13 +73,20 @@ func (s ChartSource) load(ctx context.Context, dir string) (loaded, error) {
 	if err != nil {
 		return loaded{}, fault.New(fault.Usage, chartHint, "reading chart %s: %w", s.Chart, err)
 	}
-	return loaded{c, digest}, nil
+	if s.Version != "" && s.local() && c.Metadata.Version != s.Version {
+		return loaded{}, fault.New(fault.Usage, "name the version that it has by chart-version, or leave chart-version away",
+			"reading chart %s: it is of version %s, not %s", s.Chart, text(c.Metadata.Version), s.Version)
+	}
+	return loaded{c, file, digest}, nil
 }
+
+// local reports whether the chart is a file or folder on this machine.
+func (s ChartSource) local() bool { return !strings.Contains(s.Chart, "://") }
 
 // fetch gives the chart's file or folder on this machine. Nothing of the
 // user's own Helm configuration is read but the credentials of registries.
 func (s ChartSource) fetch(ctx context.Context, dir string) (string, error) {
-	if !strings.Contains(s.Chart, "://") {
+	if s.local() {
 		return s.Chart, nil
 	}
 	settings := cli.New()

@@ -37,8 +37,9 @@ type Options struct {
 	RunID  string
 	Window window.Options
 	// Images is how many images the run has, Parallel how many of them share
-	// the nodes at a time.
+	// the nodes at a time. Requested are the images as the user names them.
 	Images, Parallel int
+	Requested        []string
 
 	// Cluster is for a cluster of the run's own. Existing, when it is not nil,
 	// names one that is there.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kubescape/storage/pkg/apis/softwarecomposition/v1beta1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/vexxy/action/internal/fault"
@@ -62,6 +63,14 @@ func (e *Engine) fit(ctx context.Context, home string, coming bool) error {
 	if err := e.ready(ctx); err != nil {
 		return unfit(fault.HintOf(err)+"; or uninstall it: then the run brings its own", "%w", err)
 	}
+	unserved, err := e.unserved(ctx)
+	if err != nil {
+		return unfit("", "%w", err)
+	}
+	if len(unserved) > 0 {
+		return unfit("upgrade Kubescape's operator chart; without Kubescape the run brings its own",
+			"its storage serves no %s: it is of another version", strings.Join(unserved, ", no "))
+	}
 	deployments, err := e.cluster.Client.AppsV1().Deployments(home).List(ctx, metav1.ListOptions{LabelSelector: component})
 	if err != nil {
 		return unfit("", "%w", err)
@@ -95,6 +104,28 @@ func (e *Engine) fit(ctx context.Context, home string, coming bool) error {
 		}
 	}
 	return nil
+}
+
+// read are the kinds, as the API spells them, that a run reads of Kubescape.
+// Which of them its storage serves tells more of it than a version does, which
+// whoever builds it is free to choose.
+var read = []string{"containerprofiles", "sbomsyfts", "vulnerabilitymanifests", "openvulnerabilityexchangecontainers"}
+
+// unserved lists the kinds that Kubescape's API does not have.
+func (e *Engine) unserved(ctx context.Context) ([]string, error) {
+	raw, err := e.cluster.Client.Discovery().RESTClient().Get().AbsPath("/apis/" + v1beta1.SchemeGroupVersion.String()).DoRaw(ctx)
+	if err != nil && !isMissing(err) {
+		return nil, fmt.Errorf("asking what its API serves: %w", err)
+	}
+	var list metav1.APIResourceList
+	if err == nil {
+		if err := json.Unmarshal(raw, &list); err != nil {
+			return nil, fmt.Errorf("reading what its API serves: %w", err)
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(read), func(kind string) bool {
+		return slices.ContainsFunc(list.APIResources, func(r metav1.APIResource) bool { return r.Name == kind })
+	}), nil
 }
 
 // absent lists the components that are not there at all.

@@ -1,11 +1,19 @@
 package kubescape
 
 import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+
+	"github.com/vexxy/action/internal/cluster"
 	"github.com/vexxy/action/internal/fault"
 )
 
@@ -27,6 +35,52 @@ func TestDisabled(t *testing.T) {
 	}
 	if _, err := disabled(""); err == nil {
 		t.Error("no document at all is no error")
+	}
+}
+
+// A storage of another version is known by what its API lacks, whatever it
+// calls itself.
+func TestUnserved(t *testing.T) {
+	const list = `{"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": "spdx.softwarecomposition.kubescape.io/v1beta1", "resources": [RESOURCES]}`
+	resources := func(names ...string) string {
+		for i, n := range names {
+			names[i] = fmt.Sprintf(`{"name": %q, "kind": "K", "namespaced": true, "verbs": ["list"]}`, n)
+		}
+		return strings.Replace(list, "RESOURCES", strings.Join(names, ","), 1)
+	}
+	for _, c := range []struct {
+		name, answer string
+		status       int
+		want         []string
+		fails        bool
+	}{
+		{"all", resources("sbomsyfts", "vulnerabilitymanifests", "openvulnerabilityexchangecontainers", "containerprofiles", "more"), 200, nil, false},
+		{"before container profiles", resources("applicationprofiles", "sbomsyfts", "vulnerabilitymanifests", "openvulnerabilityexchangecontainers"), 200, []string{"containerprofiles"}, false},
+		{"nothing", resources(), 200, read, false},
+		{"no such version of the API", `{"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "NotFound", "code": 404}`, 404, read, false},
+		{"not served now", `{"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "ServiceUnavailable", "code": 503}`, 503, nil, true},
+		{"no list", `[]`, 200, nil, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if r.URL.Path != "/apis/spdx.softwarecomposition.kubescape.io/v1beta1" {
+					t.Errorf("asked for %s", r.URL.Path)
+				}
+				w.Header().Set("Content-Type", "application/json")
+				w.WriteHeader(c.status)
+				_, _ = io.WriteString(w, c.answer)
+			}))
+			defer server.Close()
+			client, err := kubernetes.NewForConfig(&rest.Config{Host: server.URL})
+			if err != nil {
+				t.Fatal(err)
+			}
+			e := &Engine{cluster: &cluster.Cluster{Client: client}}
+			got, err := e.unserved(t.Context())
+			if (err != nil) != c.fails || !slices.Equal(got, c.want) {
+				t.Errorf("got %v, %v", got, err)
+			}
+		})
 	}
 }
 

@@ -41,6 +41,7 @@ func (e *Engine) installKubescape(ctx context.Context, chart loaded, mounted boo
 	}
 	r := kubescapeRelease
 	r.chart, r.values, r.timeout = chart, values, e.options.InstallTimeout
+	r.render = eager{}
 	_, err = e.install(ctx, r)
 	done(err)
 	if err != nil {

@@ -1,6 +1,7 @@
 package kubescape
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -128,6 +129,19 @@ func decode(r io.Reader, from string) ([]*unstructured.Unstructured, error) {
 			return nil, unfit("%s", foreign.Text(err.Error()).Line(300))
 		}
 	}
+}
+
+// encode writes objects as documents of YAML.
+func encode(objects []*unstructured.Unstructured) (*bytes.Buffer, error) {
+	var out bytes.Buffer
+	for _, o := range objects {
+		raw, err := o.MarshalJSON() // which is YAML
+		if err != nil {
+			return nil, fmt.Errorf("writing %s: %w", titleOf(o), err)
+		}
+		fmt.Fprintf(&out, "---\n%s\n", raw)
+	}
+	return &out, nil
 }
 
 // titleOf names an object in words.

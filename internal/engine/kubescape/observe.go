@@ -25,7 +25,7 @@ const abandonTimeout = 2 * time.Second
 // it. A workload that fails is evidence, not an error. Several images may be
 // observed at the same time.
 func (e *Engine) Observe(ctx context.Context, img source.Image) (record.Record, error) {
-	if err := e.runnable(img); err != nil {
+	if err := e.runnable(ctx, img); err != nil {
 		return record.Record{}, err
 	}
 	s := &sighting{engine: e, image: img, progress: e.progressOf(img)}

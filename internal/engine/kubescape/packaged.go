@@ -3,7 +3,6 @@ package kubescape
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"path/filepath"
 	"slices"
 
@@ -150,13 +149,5 @@ func (r *renderer) render(rendered *bytes.Buffer) (*bytes.Buffer, error) {
 	if r.got, err = r.adapter.adapt(objects); err != nil {
 		return nil, err
 	}
-	var out bytes.Buffer
-	for _, o := range objects {
-		raw, err := o.MarshalJSON() // which is YAML
-		if err != nil {
-			return nil, fmt.Errorf("writing %s: %w", titleOf(o), err)
-		}
-		fmt.Fprintf(&out, "---\n%s\n", raw)
-	}
-	return &out, nil
+	return encode(objects)
 }

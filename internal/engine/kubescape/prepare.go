@@ -6,6 +6,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"time"
 
@@ -33,7 +34,8 @@ func (e *Engine) Prepare(ctx context.Context) error {
 func (e *Engine) make(ctx context.Context) error {
 	o := e.options
 	// What is wrong with the inputs is told before anything is made of them.
-	if _, err := archivesIn(o.Archives); err != nil {
+	archives, err := archivesIn(o.Archives)
+	if err != nil {
 		return err
 	}
 	if _, err := chartValues(o.Window.Duration, true, o.Chart.Values); err != nil {
@@ -45,6 +47,9 @@ func (e *Engine) make(ctx context.Context) error {
 	}
 	clusterOptions := o.Cluster
 	clusterOptions.Mounts = append(clusterOptions.Mounts, cluster.Mount{HostPath: database, NodePath: databaseInNode})
+	for i, file := range archives {
+		clusterOptions.Mounts = append(clusterOptions.Mounts, cluster.Mount{HostPath: file, NodePath: fmt.Sprintf("%s/%d.tar", archivesInNode, i), ReadOnly: true})
+	}
 	c, err := cluster.New(clusterOptions)
 	if err != nil {
 		return err
@@ -73,7 +78,17 @@ func (e *Engine) make(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		g.Go(func() error { return e.loadArchives(gctx) })
+		pulling, enough := context.WithCancel(gctx)
+		defer enough() // with Kubescape ready, the kubelet has pulled what it needs
+		g.Go(func() error {
+			if err := e.loadArchives(gctx, archives); err != nil {
+				return err
+			}
+			if come(pulling, fetched) == nil && chart.Chart != nil {
+				e.pullAhead(pulling, chart)
+			}
+			return nil
+		})
 		g.Go(func() error { return e.loadImages(gctx) })
 		done = e.progress.Step("boot control plane")
 		err = c.WaitAPI(gctx)
@@ -90,12 +105,11 @@ func (e *Engine) make(ctx context.Context) error {
 		if err := e.routed(gctx); err != nil {
 			return err
 		}
-		for _, waits := range []chan struct{}{fetched, copied} {
-			select {
-			case <-waits:
-			case <-gctx.Done():
-				return context.Cause(gctx)
-			}
+		if err := come(gctx, fetched, copied); err != nil {
+			return err
+		}
+		if err := c.Deliver(gctx, database); err != nil {
+			return err
 		}
 		return e.installKubescape(gctx, chart, true)
 	})
@@ -106,6 +120,18 @@ func (e *Engine) make(ctx context.Context) error {
 		return err
 	}
 	return e.survey(ctx)
+}
+
+// come waits for events, and no longer than ctx lives.
+func come(ctx context.Context, events ...<-chan struct{}) error {
+	for _, e := range events {
+		select {
+		case <-e:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return nil
 }
 
 // routed waits until the nodes route addresses of services. Before that such an
@@ -172,32 +198,37 @@ func (e *Engine) copyDatabase(ctx context.Context, dir string) error {
 	return err
 }
 
+// atOnce is how many images are loaded side by side: the control plane boots
+// meanwhile, and wants processors as well.
+func atOnce() int { return max(1, runtime.NumCPU()/2) }
+
 // loadArchives gives the nodes the images that they need not pull.
-func (e *Engine) loadArchives(ctx context.Context) error {
-	if len(e.options.Archives) == 0 {
+func (e *Engine) loadArchives(ctx context.Context, files []string) error {
+	if len(files) == 0 {
 		return nil
-	}
-	files, err := archivesIn(e.options.Archives)
-	if err != nil {
-		return err
 	}
 	done := e.progress.Step("load image archives")
 	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(atOnce())
 	for _, file := range files {
 		g.Go(func() error {
 			_, err := e.cluster.LoadArchive(gctx, file)
 			return err
 		})
 	}
-	err = g.Wait()
+	err := g.Wait()
 	done(err)
 	return err
 }
 
-// archivesIn lists files, and the archives in folders.
+// archivesIn lists files, and the archives in folders, by their full paths.
 func archivesIn(paths []string) ([]string, error) {
 	var files []string
 	for _, p := range paths {
+		p, err := filepath.Abs(p)
+		if err != nil {
+			return nil, fault.New(fault.Usage, "", "reading image archives: %w", err)
+		}
 		info, err := os.Stat(p)
 		if err != nil {
 			return nil, fault.New(fault.Usage, "image-archives takes archives of images, or folders of them", "reading image archives: %w", err)
@@ -218,12 +249,16 @@ func archivesIn(paths []string) ([]string, error) {
 // loadImages takes the run's images into the nodes as they become known.
 func (e *Engine) loadImages(ctx context.Context) error {
 	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(atOnce())
 	for range e.options.Images {
 		select {
 		case img := <-e.expected:
 			g.Go(func() error {
 				done := e.progressOf(img).Step("load image into cluster")
-				err := e.cluster.LoadImage(gctx, img.Image, []string{reference(img, e.options.RunID)})
+				err := e.native(gctx, img)
+				if err == nil {
+					err = e.cluster.LoadImage(gctx, img.Image, []string{reference(img, e.options.RunID)})
+				}
 				done(err)
 				return err
 			})

@@ -199,7 +199,7 @@ func trouble(p corev1.Pod) string {
 	for _, s := range append(p.Status.InitContainerStatuses, p.Status.ContainerStatuses...) {
 		switch w, t := s.State.Waiting, s.LastTerminationState.Terminated; {
 		case w != nil && w.Reason != "" && w.Reason != "ContainerCreating" && w.Reason != "PodInitializing":
-			return foreign.Text(strings.TrimSuffix(w.Reason+": "+w.Message, ": ")).Line(400)
+			return foreign.Text(strings.TrimSuffix(w.Reason+": "+w.Message, ": ")).Line(1000)
 		case t != nil:
 			return fmt.Sprintf("restarted %d times, last with exit code %d %s", s.RestartCount, t.ExitCode, foreign.Text(t.Reason).Line(100))
 		case !s.Ready && s.State.Running != nil:

@@ -15,9 +15,11 @@ import (
 var standardValues []byte
 
 // databaseInNode is where an own cluster's nodes have the vulnerability
-// database; databaseInPod is where kubevuln looks for it.
+// database, archivesInNode where they have archives of images; databaseInPod is
+// where kubevuln looks for the database.
 const (
 	databaseInNode = "/vexxy/grype-db"
+	archivesInNode = "/vexxy/archives"
 	databaseInPod  = "/home/nonroot/.cache/grype/db/6"
 )
 
@@ -37,6 +39,8 @@ func chartValues(window time.Duration, mounted bool, files []string) (map[string
 	}
 	if mounted {
 		ours["kubevuln"] = map[string]any{
+			// Nobody answers there: what is mounted is the run's, and stays it.
+			"config":       map[string]any{"grypeDbListingURL": "http://127.0.0.1:1/none"},
 			"volumes":      []any{map[string]any{"name": "vexxy-db", "hostPath": map[string]any{"path": databaseInNode, "type": "Directory"}}},
 			"volumeMounts": []any{map[string]any{"name": "vexxy-db", "mountPath": databaseInPod}},
 		}

@@ -46,6 +46,11 @@ func TestChartValues(t *testing.T) {
 		}
 		delete(kubevuln, key)
 	}
+	config := kubevuln["config"].(map[string]any)
+	if listing := config["grypeDbListingURL"]; listing != "http://127.0.0.1:1/none" {
+		t.Errorf("kubevuln would look for another database at %v", listing)
+	}
+	delete(config, "grypeDbListingURL")
 	if !reflect.DeepEqual(mounted, got) {
 		t.Error("the database's mount changes other values")
 	}

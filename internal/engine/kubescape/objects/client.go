@@ -60,6 +60,9 @@ type Limits struct {
 	// Straggler is how long one of kubevuln's objects may be missing beside
 	// one that it stores later, before it counts as refused.
 	Straggler time.Duration
+	// Ailing is how long the API may give nothing but errors before no more is
+	// expected of it.
+	Ailing time.Duration
 	// Poll is the pause between two looks.
 	Poll time.Duration
 }
@@ -74,6 +77,7 @@ type Client struct {
 	kube   kubernetes.Interface
 	home   string
 	limits Limits
+	health health
 }
 
 // New makes a client. The namespace is Kubescape's own. Limits of zero get
@@ -83,8 +87,9 @@ func New(storage versioned.Interface, kube kubernetes.Interface, namespace strin
 	limits.SBOM = cmp.Or(limits.SBOM, 180*time.Second)
 	limits.Scan = cmp.Or(limits.Scan, 120*time.Second)
 	limits.Straggler = cmp.Or(limits.Straggler, 20*time.Second)
+	limits.Ailing = cmp.Or(limits.Ailing, 45*time.Second)
 	limits.Poll = cmp.Or(limits.Poll, 300*time.Millisecond)
-	return &Client{storage.SpdxV1beta1(), kube, namespace, limits}
+	return &Client{api: storage.SpdxV1beta1(), kube: kube, home: namespace, limits: limits}
 }
 
 // Workload names one container as Kubescape's labels do.

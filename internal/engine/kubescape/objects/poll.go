@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -38,6 +39,7 @@ func (c *Client) poll(ctx context.Context, limit time.Duration, what string, see
 		done, state, err := see(one)
 		slow := one.Err() != nil && bounded.Err() == nil
 		end()
+		ailing := c.health.since(err)
 		var final *fault.Error
 		switch {
 		case done && err == nil:
@@ -49,6 +51,9 @@ func (c *Client) poll(ctx context.Context, limit time.Duration, what string, see
 			last, hint = message(err), serverHint
 			if slow {
 				last = errSlow.Error()
+			}
+			if ailing >= c.limits.Ailing {
+				return fault.New(fault.Infra, hint, "%w; Kubescape's API has given nothing but errors for %s: %s", expired, ailing.Round(time.Second), last)
 			}
 		case state != "":
 			last, hint, pause = state, "", c.limits.Poll
@@ -67,6 +72,28 @@ func (c *Client) poll(ctx context.Context, limit time.Duration, what string, see
 		}
 		return fault.New(fault.Infra, hint, "waiting %s: %w; the last state: %s", limit, expired, last)
 	}
+}
+
+// health is whether Kubescape's API answers, as all who ask it see it.
+type health struct {
+	mu  sync.Mutex
+	ill time.Time // since when, zero for well
+}
+
+// since notes the outcome of a look and gives how long there have been nothing
+// but errors. Those that are about the object, and not the server, are none.
+func (h *health) since(err error) time.Duration {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var said *fault.Error
+	if err == nil || errors.As(err, &said) {
+		h.ill = time.Time{}
+		return 0
+	}
+	if h.ill.IsZero() {
+		h.ill = time.Now()
+	}
+	return time.Since(h.ill)
 }
 
 const serverHint = "see the log of Kubescape's storage, and whether its APIService is available"

@@ -151,11 +151,22 @@ func TestAilingServer(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			set := storage(t)
 			asked := failing(set, "list", "containerprofiles", 1<<30, row.err)
-			got, err := New(set, nil, "kubescape", Limits{}).Profile(t.Context(), web)
+			begun, c := time.Now(), New(set, nil, "kubescape", Limits{})
+			got, err := c.Profile(t.Context(), web)
 			if err != nil || *asked > row.most || *asked < 10 {
 				t.Errorf("%s: asked %d times, %v", name, *asked, err)
 			}
 			says(t, got.Evidence.Error, row.words, "log of Kubescape's storage")
+			if took := time.Since(begun); took < 45*time.Second || took > time.Minute {
+				t.Errorf("%s: it gave up after %s", name, took)
+			}
+			// What is ill is not waited for again.
+			begun = time.Now()
+			failing(set, "list", "sbomsyfts", 1<<30, row.err)
+			failing(set, "get", "sbomsyfts", 1<<30, row.err)
+			if _, err := c.SBOM(t.Context(), []string{"x"}); time.Since(begun) > 5*time.Second {
+				t.Errorf("%s: after it gave up it waited for %s, %v", name, time.Since(begun), err)
+			}
 		})
 	}
 }
