@@ -18,6 +18,11 @@ func ailing(t *testing.T, env []string, kubeconfig, node string) {
 		t.Helper()
 		c.kubectl(t, "", append([]string{"--namespace", "kubescape"}, args...)...)
 	}
+	served := func(t *testing.T) {
+		t.Helper()
+		kubescape(t, "rollout", "status", "deployment/storage", "--timeout", "50s")
+		kubescape(t, "wait", "--for=condition=Available", "apiservice/v1beta1.spdx.softwarecomposition.kubescape.io", "--timeout", "50s")
+	}
 	inNode := func(t *testing.T, args ...string) { t.Helper(); engine(t, append([]string{"exec", node}, args...)...) }
 	// analyse is a run in the cluster that fails with this exit code, and says
 	// all of this.
@@ -54,7 +59,7 @@ func ailing(t *testing.T, env []string, kubeconfig, node string) {
 		patch := must1(json.Marshal(map[string]any{"data": map[string]string{"config.json": small}}))
 		kubescape(t, "patch", "configmap", "storage", "--type", "merge", "--patch", string(patch))
 		kubescape(t, "rollout", "restart", "deployment/storage")
-		kubescape(t, "rollout", "status", "deployment/storage", "--timeout", "50s")
+		served(t)
 		plant(t, kubeconfig, "BED_DROP=")
 		out := analyseEnv(t, env, "--engine", "kubescape", "--kubeconfig", kubeconfig, "--duration", "10s", push(t, "health"))
 		k := out.result.Kubescape
@@ -75,7 +80,7 @@ func ailing(t *testing.T, env []string, kubeconfig, node string) {
 			t.Errorf("exit code %d, %d not affected", out.code, out.result.Summary.NotAffected)
 		}
 		kubescape(t, "scale", "deployment/storage", "--replicas", "1")
-		kubescape(t, "rollout", "status", "deployment/storage", "--timeout", "50s")
+		served(t)
 	})
 	t.Run("image that no registry gives", func(t *testing.T) {
 		analyse(t, 5, []string{push(t, "exit0")}, "ImagePull", "hint:")
