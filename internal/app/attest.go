@@ -37,7 +37,7 @@ func newAttester(ctx context.Context, cfg config.Config, getenv func(string) str
 	a := &attester{cfg: cfg.Attest, never: cfg.OnInconclusive == "warn"}
 	var err error
 	switch {
-	case cfg.Attest.Mode == config.AttestKeyless && unsigned != "":
+	case cfg.Attest.Signs() && unsigned != "":
 		a.barred = unsigned
 		return a, nil
 	case cfg.Attest.Mode == config.AttestDryRun:

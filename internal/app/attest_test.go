@@ -279,12 +279,14 @@ func TestSigningIsPreparedFirst(t *testing.T) {
 	}
 	// A job that never has an identity runs nonetheless, and says so.
 	const fork = "no identity here"
-	a, err := newAttester(t.Context(), load(t, "--attest", "keyless"), nil, fork, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got, err := a.Attest(t.Context(), run.Documents{}, t.TempDir()); err != nil || got.Skipped != fork || len(got.Attestations) != 0 {
-		t.Errorf("%+v, %v", got, err)
+	for _, args := range [][]string{{"--attest", "keyless"}, {"--attest", "key", "--attest-key", "/none"}} {
+		a, err := newAttester(t.Context(), load(t, args...), nil, fork, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := a.Attest(t.Context(), run.Documents{}, t.TempDir()); err != nil || got.Skipped != fork || len(got.Attestations) != 0 {
+			t.Errorf("%v: %+v, %v", args, got, err)
+		}
 	}
 	if a, err := newAttester(t.Context(), load(t), nil, "", nil); a != nil || err != nil {
 		t.Errorf("attest is off, and there is %v, %v", a, err)

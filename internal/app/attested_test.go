@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -21,6 +22,7 @@ import (
 	"github.com/vexxy/action/internal/attest"
 	"github.com/vexxy/action/internal/baseline"
 	"github.com/vexxy/action/internal/config"
+	"github.com/vexxy/action/internal/fault"
 	"github.com/vexxy/action/internal/gate"
 	"github.com/vexxy/action/internal/host/github"
 	"github.com/vexxy/action/internal/judge"
@@ -31,6 +33,8 @@ import (
 // yard is a registry, and a key to attest with.
 type yard struct {
 	host, key string
+	run       string // the ID of the run that looks for a baseline
+	guard     baseline.Guard
 	getenv    func(string) string
 }
 
@@ -42,25 +46,33 @@ func newYard(t *testing.T, around func(http.Handler) http.Handler) yard {
 	}
 	server := httptest.NewServer(h)
 	t.Cleanup(server.Close)
-	y := yard{host: strings.TrimPrefix(server.URL, "http://"), key: filepath.Join(t.TempDir(), "key")}
+	y := yard{guard: unguarded, host: strings.TrimPrefix(server.URL, "http://"), key: filepath.Join(t.TempDir(), "key")}
 	write(t, y.key, sealed(t))
 	y.getenv = func(n string) string { return map[string]string{"COSIGN_PASSWORD": canary}[n] }
 	return y
 }
 
+func unguarded(string, int64) ([]byte, bool, error) { return nil, false, nil }
+
 // attest attests to the recorded run on a new image, and gives the folder.
 func (y yard) attest(t *testing.T, change func(*record.Record), args ...string) (docs run.Documents, dir string) {
 	t.Helper()
 	docs, _ = composed(t, y.host, change)
+	return docs, y.sign(t, docs, args...)
+}
+
+// sign attests to documents, and gives the folder.
+func (y yard) sign(t *testing.T, docs run.Documents, args ...string) string {
+	t.Helper()
 	a, err := newAttester(t.Context(), load(t, append([]string{"--attest", "key", "--attest-key", y.key}, args...)...), y.getenv, "", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir = t.TempDir()
+	dir := t.TempDir()
 	if _, err := a.Attest(t.Context(), docs, dir); err != nil {
 		t.Fatal(err)
 	}
-	return docs, filepath.Join(dir, run.AttestationsFolder)
+	return filepath.Join(dir, run.AttestationsFolder)
 }
 
 // look gives the baseline of an image by the inputs.
@@ -72,7 +84,7 @@ func (y yard) look(t *testing.T, docs run.Documents, args ...string) (baseline.B
 		t.Fatal(err)
 	}
 	var notes []string
-	find, err := attestedBaseline(cfg, y.getenv, own, func(n string) { notes = append(notes, n) })
+	find, err := attestedBaseline(cfg, y.run, y.getenv, own, y.guard, func(n string) { notes = append(notes, n) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -174,6 +186,56 @@ func TestAttestedBaselineOfEveryKind(t *testing.T) {
 	}
 }
 
+// A run that failed its gate is attested, and its second try finds nothing old
+// by that; nor does a run by itself.
+func TestAttestedBaselineOfARunThatFailed(t *testing.T) {
+	y := newYard(t, nil)
+	failed, _ := composed(t, y.host, nil)
+	failed.Image.Decision.Verdict = gate.VerdictFail
+	public := filepath.Join(y.sign(t, failed), "key.pub")
+	args := []string{"--baseline", "attestation", "--baseline-key", public}
+	if b, notes := y.look(t, failed, args...); b.Usable() || !strings.Contains(b.Problem, "did not pass") || len(notes) != 1 {
+		t.Errorf("its own: %+v, %v", b, notes)
+	}
+	passed, _ := y.attest(t, nil)
+	if b, _ := y.look(t, passed, args...); !b.Usable() {
+		t.Errorf("a second try of what passed: %+v", b)
+	}
+	y.run = passed.Image.Record.Run.ID
+	if b, _ := y.look(t, passed, args...); b.Usable() || !strings.Contains(b.Problem, "this very run") {
+		t.Errorf("of the same run: %+v", b)
+	}
+}
+
+// Of a pull request's files none says whose word on what is old counts.
+func TestAttestedBaselineByTheBasesKey(t *testing.T) {
+	y := newYard(t, nil)
+	docs, folder := y.attest(t, nil)
+	strangers := newYard(t, nil)
+	_, theirs := strangers.attest(t, nil)
+	base, err := os.ReadFile(filepath.Join(folder, "key.pub"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	head := filepath.Join(theirs, "key.pub")
+	args := []string{"--baseline", "attestation", "--baseline-key", head}
+	y.guard = func(path string, max int64) ([]byte, bool, error) {
+		if path != head || max < int64(len(base)) {
+			t.Errorf("asked for %d bytes of %s", max, path)
+		}
+		return base, true, nil
+	}
+	if b, _ := y.look(t, docs, args...); !b.Usable() {
+		t.Errorf("by the base's: %+v", b)
+	}
+	refused := errors.New("the base has no such file")
+	cfg := load(t, args...)
+	_, err = attestedBaseline(cfg, "", y.getenv, nil, func(string, int64) ([]byte, bool, error) { return nil, false, refused }, nil)
+	if !errors.Is(err, refused) || fault.CodeOf(t.Context(), err) != fault.Usage {
+		t.Errorf("%v", err)
+	}
+}
+
 // Nobody is trusted for lack of a word on it.
 func TestAttestedBaselineAsksForTrust(t *testing.T) {
 	for _, args := range [][]string{
@@ -186,7 +248,7 @@ func TestAttestedBaselineAsksForTrust(t *testing.T) {
 		}
 	}
 	cfg := load(t, "--baseline", "attestation", "--baseline-key", "/none")
-	if _, err := attestedBaseline(cfg, func(string) string { return "" }, nil, nil); err == nil {
+	if _, err := attestedBaseline(cfg, "", func(string) string { return "" }, nil, unguarded, nil); err == nil {
 		t.Error("a key that is not there is taken")
 	}
 }

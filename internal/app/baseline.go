@@ -9,13 +9,14 @@ import (
 	"github.com/vexxy/action/internal/subject"
 )
 
-// baselines gives a plan what finds each image's baseline: in an earlier run
-// that was opened, or among what is attested; nil for none.
-func baselines(cfg config.Config, opened *baseline.Set, getenv func(string) string, own run.Attester, note func(string)) (func(context.Context, subject.Subject, bool) baseline.Baseline, error) {
+// baselines gives the plan of a run, by its ID, what finds each image's
+// baseline: in an earlier run that was opened, or among what is attested; nil
+// for none.
+func baselines(cfg config.Config, id string, opened *baseline.Set, getenv func(string) string, own run.Attester, guard baseline.Guard, note func(string)) (func(context.Context, subject.Subject, bool) baseline.Baseline, error) {
 	if opened != nil {
 		return func(_ context.Context, s subject.Subject, alone bool) baseline.Baseline { return opened.For(s, alone) }, nil
 	}
-	return attestedBaseline(cfg, getenv, own, note)
+	return attestedBaseline(cfg, id, getenv, own, guard, note)
 }
 
 // openBaseline reads the earlier run that the inputs name, nil for none and for

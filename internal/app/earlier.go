@@ -2,15 +2,18 @@ package app
 
 import (
 	"context"
+	"crypto"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/vexxy/action/internal/attest"
 	"github.com/vexxy/action/internal/baseline"
 	"github.com/vexxy/action/internal/config"
 	"github.com/vexxy/action/internal/fault"
+	"github.com/vexxy/action/internal/gate"
 	"github.com/vexxy/action/internal/run"
 	"github.com/vexxy/action/internal/source"
 	"github.com/vexxy/action/internal/subject"
@@ -19,6 +22,7 @@ import (
 // earlier finds what was attested to an image's predecessor.
 type earlier struct {
 	image, platform string
+	run             string // this one's ID
 	trust           attest.Trust
 	rootless        bool // the public instance's root is yet to be fetched
 	note            func(string)
@@ -26,20 +30,20 @@ type earlier struct {
 
 // attestedBaseline gives what the run's plan needs of a baseline that is an attestation,
 // nil where none is asked for. A key that cannot be read is an error.
-func attestedBaseline(cfg config.Config, getenv func(string) string, own run.Attester, note func(string)) (func(context.Context, subject.Subject, bool) baseline.Baseline, error) {
+func attestedBaseline(cfg config.Config, id string, getenv func(string) string, own run.Attester, guard baseline.Guard, note func(string)) (func(context.Context, subject.Subject, bool) baseline.Baseline, error) {
 	want := cfg.Earlier()
 	if !want.Attested {
 		return nil, nil
 	}
-	e := earlier{image: want.Image, platform: cfg.Platform, note: note, trust: attest.Trust{
+	e := earlier{image: want.Image, platform: cfg.Platform, run: id, note: note, trust: attest.Trust{
 		Identity: want.Identity, IdentityPattern: want.IdentityPattern, Issuer: want.Issuer,
 	}}
 	var err error
 	switch a, signs := own.(*attester); {
 	case want.Key != "":
-		e.trust.Key, err = attest.LoadPublicKey(want.Key, getenv)
+		e.trust.Key, err = publicKey(want.Key, getenv, guard)
 	case want.Issuer != "" && cfg.Attest.TrustedRoot != "":
-		e.trust.Root, err = attest.ReadTrustedRoot(cfg.Attest.TrustedRoot)
+		err = e.readRoot(cfg.Attest.TrustedRoot, guard)
 	case want.Issuer != "":
 		e.rootless = true
 	case signs && a.signer != nil:
@@ -49,6 +53,39 @@ func attestedBaseline(cfg config.Config, getenv func(string) string, own run.Att
 		err = attest.Policy{Trust: e.trust}.Check()
 	}
 	return e.find, err
+}
+
+// maxTrust bounds a file that says who is trusted.
+const maxTrust = 4 << 20
+
+// publicKey reads a key. A pull request that brought its own would say itself
+// whose word on what is old counts.
+func publicKey(ref string, getenv func(string) string, guard baseline.Guard) (crypto.PublicKey, error) {
+	if strings.HasPrefix(ref, "env://") {
+		return attest.LoadPublicKey(ref, getenv)
+	}
+	data, instead, err := guard(ref, maxTrust)
+	switch {
+	case err != nil:
+		return nil, fault.New(fault.Usage, "name a key that the change does not bring, or env://NAME", "reading the public key from %.200q: %w", ref, err)
+	case instead:
+		return attest.ParsePublicKey(data, ref)
+	}
+	return attest.LoadPublicKey(ref, getenv)
+}
+
+// readRoot reads a trusted root as publicKey reads a key.
+func (e *earlier) readRoot(path string, guard baseline.Guard) error {
+	data, instead, err := guard(path, maxTrust)
+	switch {
+	case err != nil:
+		return fault.New(fault.Usage, "name a file that the change does not bring", "reading sigstore-trusted-root: %w", err)
+	case instead:
+		e.trust.Root, err = attest.ParseTrustedRoot(data)
+	default:
+		e.trust.Root, err = attest.ReadTrustedRoot(path)
+	}
+	return err
 }
 
 // find gives the baseline of an image. It is one with a problem where nothing is
@@ -65,7 +102,7 @@ func (e *earlier) find(ctx context.Context, s subject.Subject, _ bool) baseline.
 	return b
 }
 
-var errUnattested = errors.New("no earlier image of the repository has one by whom baseline-key or baseline-identity name")
+var errUnattested = errors.New("no earlier image of the repository has one of a run that passed, by whom baseline-key or baseline-identity name")
 
 func (e *earlier) look(ctx context.Context, s subject.Subject) (baseline.Baseline, error) {
 	if s.Local() || s.Repository == "" {
@@ -98,6 +135,10 @@ func (e *earlier) look(ctx context.Context, s subject.Subject) (baseline.Baselin
 			why = fmt.Errorf("%w: %s@%s: %s", errUnattested, s.Repository, digest, reason)
 			continue
 		}
+		if unapproved := e.unapproved(v); unapproved != "" {
+			why = fmt.Errorf("%w: %s@%s: %s", errUnattested, s.Repository, digest, unapproved)
+			continue
+		}
 		if v.Image.Platform != s.Platform.String() {
 			return baseline.Baseline{}, fmt.Errorf("the one at %s@%s is for the platform %.60q", s.Repository, digest, v.Image.Platform)
 		}
@@ -108,6 +149,19 @@ func (e *earlier) look(ctx context.Context, s subject.Subject) (baseline.Baselin
 		}), nil
 	}
 	return baseline.Baseline{}, why
+}
+
+// unapproved says why what was attested cannot make anything old. A run that
+// fails its gate is attested too: by it, a second try of the same image would
+// find nothing new.
+func (e *earlier) unapproved(v attest.Evidence) string {
+	switch {
+	case v.Run.ID == e.run:
+		return "it is of this very run"
+	case !v.Inconclusive && v.Verdict != string(gate.VerdictPass):
+		return "the run that it is of did not pass"
+	}
+	return ""
 }
 
 // candidate is an image that may have been attested: by its digest, or by a

@@ -207,7 +207,7 @@ func (g *gitHub) foot(end ending) string {
 	case g.event.Pull != nil:
 		links = append(links, "commit "+g.event.Pull.HeadSHA[:12])
 	case t != nil && end.part == partPublish:
-		links = append(links, "commit "+t.HeadSHA[:12])
+		links = append(links, "as a job has recorded it that runs what the change brings", "commit "+t.HeadSHA[:12])
 		number, attempt, url = t.Number, t.Attempt, t.URL
 	}
 	if url != "" {

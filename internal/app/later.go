@@ -89,7 +89,7 @@ func performLater(ctx context.Context, s Streams, args []string, h host, end *en
 			return fault.Pass, err
 		}
 	}
-	seen, err := openObserved(dir, cfg, h)
+	seen, err := openObserved(dir, end.part, cfg, h)
 	if err != nil {
 		return fault.Pass, err
 	}
@@ -116,7 +116,7 @@ func performLater(ctx context.Context, s Streams, args []string, h host, end *en
 		ID: id, Version: Version(), Settings: cfg.Settings(), Policy: cfg.Policy(), Triage: people,
 		OutputDir: cfg.OutputDir, StartedAt: started, Attester: attester, Timeline: timeline,
 	}
-	if plan.Baseline, err = baselines(cfg, earlier, lookup(s.Environ), attester, timeline.Note); err != nil {
+	if plan.Baseline, err = baselines(cfg, id, earlier, lookup(s.Environ), attester, h.instead, timeline.Note); err != nil {
 		return fault.Pass, err
 	}
 	var all []run.Observed
@@ -146,8 +146,9 @@ func (p part) fits(cfg config.Config) error {
 }
 
 // openObserved reads what another job has left, if it is of this job's run and
-// images.
-func openObserved(dir string, cfg config.Config, h host) (shelf, error) {
+// images. What is published may be of the run that this one follows, too; what
+// is signed may not.
+func openObserved(dir string, part part, cfg config.Config, h host) (shelf, error) {
 	origins, err := h.origins()
 	if err != nil {
 		return shelf{}, err
@@ -155,6 +156,9 @@ func openObserved(dir string, cfg config.Config, h host) (shelf, error) {
 	s, err := openShelf(dir)
 	if err != nil {
 		return shelf{}, err
+	}
+	if part == partAttest && len(origins) > 1 {
+		origins = origins[:1] // a run that this one follows may be anybody's
 	}
 	if err = s.of(origins, cfg.Images); err == nil && cfg.Digest != "" {
 		sub := s.images[0].record.Subject // Load allows the digest of one image alone

@@ -205,3 +205,16 @@ func TestAttestLaterInAJob(t *testing.T) {
 		t.Errorf("log:\n%s", log)
 	}
 }
+
+// A run that this one follows may be a fork's: what it has left is told, and
+// never signed.
+func TestAttestNothingOfAFollowedRun(t *testing.T) {
+	j := newJob(t, "workflow_run", "", "")
+	dir := left(t, record.Origin{Repository: "octo/app", Commit: forkSHA, Run: "55"}, nil)
+	key := filepath.Join(t.TempDir(), "key")
+	write(t, key, sealed(t))
+	j.environ = append(j.environ, "INPUT_IMAGE="+imageOf(t), "INPUT_ATTEST=key", "INPUT_ATTEST-KEY="+key, "INPUT_ATTEST-KEY-PASSWORD="+canary)
+	if code := j.main(t, "attest", dir); code != fault.Integrity || !strings.Contains(j.read(t, j.log), "it is of run 55") {
+		t.Errorf("code %d\n%s", code, j.read(t, j.log))
+	}
+}

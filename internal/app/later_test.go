@@ -158,10 +158,13 @@ func TestRefusedArtifacts(t *testing.T) {
 		"hostile origin":      {of: func(o *record.Origin) { o.Repository = "x\n::error::y" }, code: fault.Integrity, says: `x\x0a`},
 		"another image":       {image: "registry.example/other:1", code: fault.Integrity, says: "none of this job's images"},
 		"an image is missing": {image: imageOf(t) + "\nregistry.example/other:1", code: fault.Integrity, says: "there is no record of registry.example/other:1"},
-		"no ID":               {change: func(r *record.Record) { r.Run.ID = "../../x" }, code: fault.Integrity, says: "no run's ID"},
-		"nothing":             {spoil: func(t *testing.T, dir string) { remove(t, filepath.Join(dir, recordFolder)) }, code: fault.Usage, says: "no record"},
-		"a file is changed":   {spoil: func(t *testing.T, dir string) { write(t, filepath.Join(dir, recordFolder, "findings.jsonl"), "") }, code: fault.Integrity, says: "checksum"},
-		"no JSON":             {spoil: func(t *testing.T, dir string) { write(t, filepath.Join(dir, recordFolder, "SHA256SUMS"), "{]") }, code: fault.Integrity, says: "not understood"},
+		"a digest of another image": {change: func(r *record.Record) {
+			r.Subject.Requested = "registry.example/app@sha256:" + strings.Repeat("0", 64)
+		}, code: fault.Integrity, says: "is of the digest"},
+		"no ID":             {change: func(r *record.Record) { r.Run.ID = "../../x" }, code: fault.Integrity, says: "no run's ID"},
+		"nothing":           {spoil: func(t *testing.T, dir string) { remove(t, filepath.Join(dir, recordFolder)) }, code: fault.Usage, says: "no record"},
+		"a file is changed": {spoil: func(t *testing.T, dir string) { write(t, filepath.Join(dir, recordFolder, "findings.jsonl"), "") }, code: fault.Integrity, says: "checksum"},
+		"no JSON":           {spoil: func(t *testing.T, dir string) { write(t, filepath.Join(dir, recordFolder, "SHA256SUMS"), "{]") }, code: fault.Integrity, says: "not understood"},
 		"a link out": {spoil: func(t *testing.T, dir string) {
 			link(t, secret, filepath.Join(dir, recordFolder, "sbom.syft.json"))
 		}, code: fault.Integrity, says: "no regular file"},
@@ -355,7 +358,7 @@ func TestForkCompanion(t *testing.T) {
 				t.Fatalf("comments %+v", comments)
 			}
 			for _, c := range comments {
-				if c.Pull != 7 || !strings.Contains(c.Body, "vexxy: pass") || !strings.Contains(c.Body, "commit 444444444444") || !strings.Contains(c.Body, "[run 12, attempt 1](https://github.example/octo/app/actions/runs/55)") {
+				if c.Pull != 7 || !strings.Contains(c.Body, "vexxy: pass") || !strings.Contains(c.Body, "as a job has recorded it that runs what the change brings") || !strings.Contains(c.Body, "commit 444444444444") || !strings.Contains(c.Body, "[run 12, attempt 1](https://github.example/octo/app/actions/runs/55)") {
 					t.Errorf("comment %+v", c)
 				}
 			}

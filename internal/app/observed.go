@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/vexxy/action/internal/fault"
@@ -164,6 +165,14 @@ func (s shelf) of(origins []record.Origin, images []string) error {
 		if origin := o.record.Run.Origin; len(origins) > 0 && (origin == nil || !slices.Contains(origins, *origin)) {
 			return fault.New(fault.Integrity, "take the artifact of the run that this job belongs to, or follows",
 				"reading what was observed: it is of %s, not of %s", describe(origin), describe(&origins[0]))
+		}
+	}
+	for _, o := range s.images {
+		sub := o.record.Subject
+		_, digest, named := strings.Cut(sub.Requested, "@")
+		if named && digest != sub.IndexDigest && digest != sub.ManifestDigest {
+			return fault.New(fault.Integrity, "find out which job changed the record",
+				"reading what was observed: the record of %s is of the digest %s", short(sub.Requested), short(sub.ManifestDigest))
 		}
 	}
 	for _, image := range images {

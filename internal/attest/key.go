@@ -160,17 +160,22 @@ func parsePrivate(raw, password []byte) (crypto.PrivateKey, error) {
 
 // LoadPublicKey reads a public key in PEM form: a file, or env://NAME.
 func LoadPublicKey(ref string, getenv func(string) string) (crypto.PublicKey, error) {
-	const hint = "give a public key in PEM form: `cosign public-key --key cosign.key` prints it"
 	raw, err := readKey(ref, getenv)
 	if err != nil {
 		return nil, err
 	}
+	return ParsePublicKey(raw, ref)
+}
+
+// ParsePublicKey reads a public key in PEM form; from says where it stood.
+func ParsePublicKey(raw []byte, from string) (crypto.PublicKey, error) {
+	const hint = "give a public key in PEM form: `cosign public-key --key cosign.key` prints it"
 	key, err := cryptoutils.UnmarshalPEMToPublicKey(bytes.TrimSpace(raw))
 	if err == nil {
 		err = checkKind(key)
 	}
 	if err != nil {
-		return nil, fault.New(fault.Usage, hint, "reading the public key from %s: %s", cut(ref), bounded(err.Error()))
+		return nil, fault.New(fault.Usage, hint, "reading the public key from %s: %s", cut(from), bounded(err.Error()))
 	}
 	return key, nil
 }

@@ -58,6 +58,11 @@ func ReadTrustedRoot(path string) (*root.TrustedRoot, error) {
 	if err != nil {
 		return nil, err
 	}
+	return ParseTrustedRoot(raw)
+}
+
+// ParseTrustedRoot reads a trusted root in its JSON form.
+func ParseTrustedRoot(raw []byte) (*root.TrustedRoot, error) {
 	tr, err := root.NewTrustedRootFromJSON(raw)
 	if err != nil {
 		return nil, fault.New(fault.Usage, "give a trusted root as cosign trusted-root create writes it",

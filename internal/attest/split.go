@@ -15,8 +15,13 @@ import (
 // An OpenVEX document that is too large for one statement is split by its own
 // statements: each part is an OpenVEX document of its own, whose @id ends in
 // #part-N-of-M, and the evidence lists them all with the digest of the whole.
-// Nothing is lost; a reader that takes one part for all suppresses less, never
-// more. An SBOM has no such parts, and is left out instead.
+// Nothing is lost, and what is said of one vulnerability stays together: a
+// reader that takes one part for all suppresses less, never more. An SBOM has no
+// such parts, and is left out instead.
+
+// maxParts bounds the parts of one document: an image can bear maxAttestations
+// of all kinds and layouts, those of earlier runs among them.
+const maxParts = 100
 
 // partID is the end of a part's @id.
 var partID = regexp.MustCompile(`#part-[0-9]+-of-[0-9]+"`)
@@ -44,15 +49,22 @@ func parts(d Document, s subject.Subject, limit int) ([]Statement, error) {
 	room := limit - len(head) - len(s.Repository) - around
 	var groups [][]json.RawMessage
 	left := 0
-	for _, one := range all {
-		if len(one) >= room {
-			return nil, fault.New(fault.Attest, tooLargeHint, "splitting the %s document: one of its statements has %d bytes, and %d fit: %w", d.Name, len(one), room, ErrTooLarge)
+	for _, kin := range byVulnerability(all) {
+		size := 0
+		for _, one := range kin {
+			size += len(one) + 1
 		}
-		if len(groups) == 0 || len(one)+1 > left {
+		if size > room {
+			return nil, fault.New(fault.Attest, tooLargeHint, "splitting the %s document: what it states of one vulnerability has %d bytes, and %d fit: %w", d.Name, size, room, ErrTooLarge)
+		}
+		if len(groups) == 0 || size > left {
 			groups, left = append(groups, nil), room
 		}
-		groups[len(groups)-1] = append(groups[len(groups)-1], one)
-		left -= len(one) + 1
+		groups[len(groups)-1] = append(groups[len(groups)-1], kin...)
+		left -= size
+	}
+	if len(groups) > maxParts {
+		return nil, fault.New(fault.Attest, "allow larger parts with --attestation-limit", "splitting the %s document: it would have %d parts, at most %d are made: %w", d.Name, len(groups), maxParts, ErrTooLarge)
 	}
 	var out []Statement
 	for i, g := range groups {
@@ -74,6 +86,28 @@ func parts(d Document, s subject.Subject, limit int) ([]Statement, error) {
 		out = append(out, st)
 	}
 	return out, nil
+}
+
+// byVulnerability keeps together what neighbouring statements say of one
+// vulnerability.
+func byVulnerability(all []json.RawMessage) [][]json.RawMessage {
+	var out [][]json.RawMessage
+	last := ""
+	for _, one := range all {
+		var s struct {
+			Vulnerability struct {
+				Name string `json:"name"`
+			} `json:"vulnerability"`
+		}
+		_ = json.Unmarshal(one, &s) // one without a name stands alone
+		if name := s.Vulnerability.Name; len(out) > 0 && name != "" && name == last {
+			out[len(out)-1] = append(out[len(out)-1], one)
+		} else {
+			out = append(out, []json.RawMessage{one})
+		}
+		last = s.Vulnerability.Name
+	}
+	return out
 }
 
 // documentID finds the @id in a document's head; no string in JSON holds a bare

@@ -259,3 +259,53 @@ func TestServicesThatTakeLess(t *testing.T) {
 		t.Errorf("a log that is down: %v", err)
 	}
 }
+
+// What is said of one vulnerability is in one part: a reader of another part
+// alone would take half of it for all.
+func TestPartsKeepVulnerabilitiesTogether(t *testing.T) {
+	statement := func(cve, product int) string {
+		return fmt.Sprintf(`{"vulnerability":{"name":"CVE-2026-%06d"},"products":[{"@id":"pkg:oci/app@sha256:1","subcomponents":[{"@id":"pkg:deb/debian/p%d@1"}]}],"status":"affected","action_statement":%q}`,
+			cve, product, strings.Repeat("x", 1000))
+	}
+	document := func(cves, each int) []byte {
+		var all []string
+		for cve := range cves {
+			for product := range each {
+				all = append(all, statement(cve, product))
+			}
+		}
+		return []byte(`{"@context":"https://openvex.dev/ns/v0.2.0","@id":"https://github.com/vexxy/action/vex/run/sha256:1","author":"vexxy","version":1,"statements":[` +
+			"\n" + strings.Join(all, ",\n") + "\n]}\n")
+	}
+	b := newBed(t, true, nil)
+	split := func(data []byte, limit int) ([]Statement, error) {
+		return parts(Document{"openvex", "vex.openvex.json", TypeOpenVEX, data}, b.subject, limit)
+	}
+	got, err := split(document(40, 7), 64<<10)
+	if err != nil || len(got) < 4 {
+		t.Fatalf("%d parts, %v", len(got), err)
+	}
+	in := map[string]int{}
+	for i, part := range got {
+		for cve := range 40 {
+			name := fmt.Sprintf("CVE-2026-%06d", cve)
+			n := strings.Count(string(part.Payload), name)
+			if n == 0 {
+				continue
+			}
+			if before, found := in[name]; found || n != 7 {
+				t.Errorf("%s: %d statements in part %d, and some in %d", name, n, i, before)
+			}
+			in[name] = i
+		}
+	}
+	if len(in) != 40 {
+		t.Errorf("%d vulnerabilities are left", len(in))
+	}
+	if _, err := split(document(1, 100), 64<<10); !errors.Is(err, ErrTooLarge) {
+		t.Errorf("one vulnerability that fits into no part: %v", err)
+	}
+	if _, err := split(document(maxParts*12, 5), 64<<10); !errors.Is(err, ErrTooLarge) {
+		t.Errorf("more parts than there may be: %v", err)
+	}
+}

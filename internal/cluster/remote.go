@@ -53,6 +53,8 @@ func (c *Cluster) reachable() {
 // than this process, as when that runs in a container, mounts something else:
 // then the nodes get a copy. It may be called as soon as Start has returned.
 func (c *Cluster) Deliver(ctx context.Context, folder string) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, loadTimeout, fmt.Errorf("it took longer than %s", loadTimeout))
+	defer cancel()
 	for _, m := range c.options.Mounts {
 		if m.HostPath != folder {
 			continue

@@ -177,10 +177,19 @@ func decode(files map[string][]byte) (Record, error) {
 	return r, check(&r)
 }
 
-// check refuses a record that says nothing of which image it is about.
+// digestForm is that of all digests: others have no meaning to a registry.
+var digestForm = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
+
+// check refuses a record that says nothing of which image it is about, or
+// something else than a digest in place of one.
 func check(r *Record) error {
 	if r.Subject.ConfigDigest == "" {
 		return errors.New("its subject has no configuration digest")
+	}
+	for _, d := range []string{r.Subject.IndexDigest, r.Subject.ManifestDigest, r.Subject.ConfigDigest} {
+		if d != "" && !digestForm.MatchString(d) {
+			return fmt.Errorf("its subject has %.80q in place of a digest", d)
+		}
 	}
 	return nil
 }

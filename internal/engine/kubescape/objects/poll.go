@@ -76,8 +76,9 @@ func (c *Client) poll(ctx context.Context, limit time.Duration, what string, see
 
 // health is whether Kubescape's API answers, as all who ask it see it.
 type health struct {
-	mu  sync.Mutex
-	ill time.Time // since when, zero for well
+	mu   sync.Mutex
+	ill  time.Time // since when, zero for well
+	last time.Time // when it was looked at
 }
 
 // since notes the outcome of a look and gives how long there have been nothing
@@ -90,10 +91,12 @@ func (h *health) since(err error) time.Duration {
 		h.ill = time.Time{}
 		return 0
 	}
-	if h.ill.IsZero() {
-		h.ill = time.Now()
+	now := time.Now()
+	if h.ill.IsZero() || now.Sub(h.last) > lookTimeout+2*longestPause { // nobody knows what was between
+		h.ill = now
 	}
-	return time.Since(h.ill)
+	h.last = now
+	return now.Sub(h.ill)
 }
 
 const serverHint = "see the log of Kubescape's storage, and whether its APIService is available"
