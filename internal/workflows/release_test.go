@@ -16,14 +16,19 @@ import (
 // ofBuild is where a job has the checksums from that it holds programs to.
 const ofBuild = "${{ needs.build.outputs.sums }}"
 
-// releaseJobs are the jobs of release.yml.
-func releaseJobs(t *testing.T) map[string]*yaml.Node {
+// jobsOf are the jobs of a workflow.
+func jobsOf(t *testing.T, name string) map[string]*yaml.Node {
 	t.Helper()
 	var root yaml.Node
-	if err := yaml.Unmarshal(file(t, ".github/workflows/release.yml"), &root); err != nil {
+	if err := yaml.Unmarshal(file(t, ".github/workflows/"+name), &root); err != nil {
 		t.Fatal(err)
 	}
-	jobs := maps.Collect(pairs(get(root.Content[0], "jobs")))
+	return maps.Collect(pairs(get(root.Content[0], "jobs")))
+}
+
+func releaseJobs(t *testing.T) map[string]*yaml.Node {
+	t.Helper()
+	jobs := jobsOf(t, "release.yml")
 	if len(jobs) < 7 {
 		t.Fatalf("release.yml has %d jobs", len(jobs))
 	}
