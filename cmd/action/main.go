@@ -1,5 +1,6 @@
-// Command action is vexxy as a GitHub Action starts it: its inputs come from
-// INPUT_ variables.
+// Command action is vexxy for a GitHub Action of one's own: without arguments it
+// is run, and its inputs come from INPUT_ variables. A release has cmd/vexxy
+// alone, whose sub-commands this repository's action names: the same program.
 package main
 
 import (

@@ -1,5 +1,6 @@
-// Command gitlab is vexxy as a GitLab CI component starts it: its inputs come
-// from VEXXY_ variables.
+// Command gitlab is vexxy for a GitLab CI job of one's own: without arguments it
+// is run, and its inputs come from VEXXY_ variables. A release has cmd/vexxy
+// alone, whose sub-commands this repository's component names: the same program.
 package main
 
 import (

@@ -24,6 +24,38 @@ func TestPanicIsOneLine(t *testing.T) {
 	}
 }
 
+// A CI host names no sub-command: what it gives are inputs of run, by variables
+// of its own, and a sub-command that is named is that.
+func TestJob(t *testing.T) {
+	for name, c := range map[string]struct {
+		args, environ []string
+		code          fault.Code
+		says          string
+	}{
+		"an input of the action":       {nil, newJob(t, "push", "", "", "INPUT_DURATION=soon").environ, fault.Usage, "INPUT_DURATION"},
+		"an input of the component":    {nil, newPipeline(t, "push", "", "", "VEXXY_DURATION=soon").environ, fault.Usage, "VEXXY_DURATION"},
+		"no input":                     {nil, nil, fault.Usage, "image"},
+		"arguments":                    {[]string{"--duration", "soon", "image"}, nil, fault.Usage, "--duration"},
+		"help":                         {[]string{"--help"}, nil, fault.Pass, "vexxy run "},
+		"a sub-command":                {[]string{"version"}, nil, fault.Pass, Version()},
+		"a sub-command and its inputs": {[]string{"replay", "/none/such"}, nil, fault.Usage, "/none/such"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Chdir(t.TempDir())
+			f, err := os.Create("said")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer f.Close()
+			code := Job(c.args, Streams{Out: f, Err: f, Environ: c.environ})
+			said, err := os.ReadFile("said")
+			if err != nil || code != int(c.code) || !strings.Contains(string(said), c.says) || strings.Contains(string(said), "unknown command") {
+				t.Errorf("code %d, %v: %s", code, err, said)
+			}
+		})
+	}
+}
+
 // That sigstore's trusted root is out of reach is no fault of the policy.
 func TestVerifyWithoutATrustedRoot(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())

@@ -269,11 +269,19 @@ func hideSecrets(cfg config.Config) {
 
 // withoutSecrets is an environment for programs of the user's.
 func withoutSecrets(cfg config.Config, environ []string) []string {
-	hidden := secretVariables(cfg)
+	hidden, secrets := secretVariables(cfg), cfg.Secrets()
 	return slices.DeleteFunc(slices.Clone(environ), func(kv string) bool {
-		name, _, _ := strings.Cut(kv, "=")
-		return slices.Contains(hidden, name)
+		name, value, _ := strings.Cut(kv, "=")
+		return slices.Contains(hidden, name) || isSecret(name, value, secrets)
 	})
+}
+
+// isSecret reports whether a variable has the value of a secret input: the one
+// that an input was taken from holds the secret, too. Of shorter values, and of
+// what every program is given, it is chance: env may have a PATH of the image.
+func isSecret(name, value string, secrets []config.Secret) bool {
+	value = strings.TrimSpace(value)
+	return len(value) >= 8 && !slices.Contains([]string{"PATH", "HOME", "PWD", "SHELL", "TMPDIR"}, name) && slices.ContainsFunc(secrets, func(s config.Secret) bool { return value == strings.TrimSpace(s.Reveal()) })
 }
 
 func secretVariables(cfg config.Config) []string {

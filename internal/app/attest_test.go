@@ -297,7 +297,7 @@ func TestSigningIsPreparedFirst(t *testing.T) {
 func TestSecretsAreHidden(t *testing.T) {
 	cfg := load(t, "--attest", "key", "--attest-key", "env://MY_KEY")
 	secret := []string{"MY_KEY", "COSIGN_PASSWORD", "VEXXY_ATTEST_KEY_PASSWORD", "INPUT_ATTEST-KEY-PASSWORD", "SIGSTORE_ID_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_URL"}
-	environ := []string{"PATH=/bin", "GITHUB_TOKEN=stays"}
+	environ := []string{"PATH=/bin", "OTHER_TOKEN=no secret input's"}
 	for _, name := range secret {
 		environ = append(environ, name+"="+canary)
 		t.Setenv(name, canary)
@@ -310,6 +310,22 @@ func TestSecretsAreHidden(t *testing.T) {
 		if strings.Contains(kv, canary) {
 			t.Errorf("the process still has %s", strings.SplitN(kv, "=", 2)[0])
 		}
+	}
+}
+
+// A secret input's value is hidden by whatever variable it came, and what every
+// program needs stays.
+func TestSecretsAreHiddenByValue(t *testing.T) {
+	const token, path = "ghs_0123456789", "/opt/image/bin"
+	cfg, err := config.Load([]string{"image"}, []string{"VEXXY_GITHUB_TOKEN=" + token, "VEXXY_ENV=PATH=" + path + "\nMODE=on\nDB=hunter2222"},
+		func(string) ([]byte, error) { return nil, fs.ErrNotExist }, config.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept := []string{"PATH=" + path, "DEBUG=on", "OTHER_TOKEN=ghs_9876543210"}
+	environ := append(slices.Clone(kept), "GITHUB_TOKEN="+token, "GH_TOKEN= "+token+"\n", "DB_PASSWORD=hunter2222")
+	if got := withoutSecrets(cfg, environ); !slices.Equal(got, kept) {
+		t.Errorf("a test command sees %q", got)
 	}
 }
 

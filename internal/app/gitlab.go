@@ -112,9 +112,7 @@ func (g *gitLab) loaded(cfg config.Config) []string {
 	secrets := cfg.Secrets()
 	return slices.DeleteFunc(slices.Clone(g.s.Environ), func(kv string) bool {
 		name, value, _ := strings.Cut(kv, "=")
-		// The variable that an input refers to holds the secret, too.
-		same := func(s config.Secret) bool { return len(value) >= 8 && strings.TrimSpace(value) == s.Reveal() }
-		if !gitlabSecret(name) && !slices.ContainsFunc(secrets, same) {
+		if !gitlabSecret(name) && !isSecret(name, value, secrets) {
 			return false
 		}
 		_ = os.Unsetenv(name) // for what inherits it from here

@@ -20,6 +20,7 @@ type componentJob struct {
 	Image        struct{ Name string }
 	Extends      string
 	Variables    map[string]any
+	Rules        []struct{ If, When string }
 	Script       []string
 	AfterScript  []string `yaml:"after_script"`
 	BeforeScript []string `yaml:"before_script"`
@@ -139,6 +140,10 @@ func TestComponentJob(t *testing.T) {
 	if !slices.Equal(job.Script, []string{"vexxy run"}) || job.AfterScript[0] != "vexxy cleanup || true" {
 		t.Errorf("scripts: %q, %q", job.Script, job.AfterScript)
 	}
+	// A push to a merge request is looked at once, by the request's pipeline.
+	if r := job.Rules; len(r) != 4 || r[0].If != "$CI_MERGE_REQUEST_IID" || r[1].When != "never" || !strings.Contains(r[1].If, "$CI_COMMIT_BRANCH && $CI_OPEN_MERGE_REQUESTS") || r[2].If != "$CI_COMMIT_BRANCH" || r[0].When+r[2].When != "" {
+		t.Errorf("rules: %+v", r)
+	}
 	// An input in a script would be the shell's to run.
 	for _, line := range slices.Concat(job.BeforeScript, job.Script, job.AfterScript) {
 		if strings.Contains(line, "$[[") {
@@ -201,14 +206,42 @@ func TestReadmeNamesWhatTheComponentHas(t *testing.T) {
 	}
 	_, section, _ := strings.Cut(string(readme(t)), "## In a GitLab pipeline\n")
 	section, _, _ = strings.Cut(section, "\n## ")
-	_, example, _ := strings.Cut(section, "    inputs:\n")
-	example, _, _ = strings.Cut(example, "```")
-	used := 0
-	for _, in := range regexp.MustCompile(`(?m)^      ([a-z-]+): `).FindAllStringSubmatch(example, -1) {
-		used++
-		if !known[in[1]] {
-			t.Errorf("README.md uses the input %s, which there is not", in[1])
+	used, example := 0, ""
+	snippets := regexp.MustCompile("(?ms)^( *)```yaml\n(.*?)^ *```$").FindAllStringSubmatch(section, -1)
+	if len(snippets) != 2 {
+		t.Errorf("README.md has %d snippets for GitLab", len(snippets))
+	}
+	for _, m := range snippets {
+		var pipeline struct {
+			Include []struct {
+				Component string
+				Inputs    map[string]string // all are texts
+			}
+			Jobs map[string]struct {
+				Stage    string
+				Tags     []string
+				Needs    []string
+				Script   []string
+				IDTokens map[string]struct{ Aud string } `yaml:"id_tokens"`
+			} `yaml:",inline"`
 		}
+		decoder := yaml.NewDecoder(strings.NewReader(regexp.MustCompile("(?m)^"+m[1]).ReplaceAllString(m[2], "")))
+		decoder.KnownFields(true)
+		if err := decoder.Decode(&pipeline); err != nil {
+			t.Errorf("README.md has a snippet for GitLab that is none: %v\n%s", err, m[2])
+		}
+		if _, ok := pipeline.Jobs["vexxy_container_scanning"]; !ok {
+			t.Errorf("a snippet does not name the component's job: %s", m[2])
+		}
+		for _, include := range pipeline.Include {
+			for name := range include.Inputs {
+				used++
+				if !known[name] {
+					t.Errorf("README.md uses the input %s, which there is not", name)
+				}
+			}
+		}
+		example += m[2]
 	}
 	for _, v := range regexp.MustCompile(`\$(VEX_[A-Z_]+)`).FindAllStringSubmatch(example, -1) {
 		used++
