@@ -50,6 +50,12 @@ func parsed(t *testing.T, texts ...string) *Set {
 	return s
 }
 
+// find gives the own claim on a package of one instance.
+func find(m *Matcher, ids, purls []string) *Claim {
+	own, _ := m.Find(ids, [][]string{purls})
+	return own
+}
+
 // Products are matched as go-vex matches them: by package URLs of image and
 // package, by digests, with what a statement leaves out.
 func TestProducts(t *testing.T) {
@@ -84,14 +90,14 @@ func TestProducts(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := parsed(t, doc(c.products, cleared)).Matcher(c.sub, now)
-			claim := m.Find([]string{"CVE-1"}, []string{curl})
+			claim := find(m, []string{"CVE-1"}, []string{curl})
 			if (claim != nil) != c.matches || claim != nil && claim.Exact != c.exact {
 				t.Errorf("%+v", claim)
 			}
-			if m.Find([]string{"CVE-2"}, []string{curl}) != nil {
+			if find(m, []string{"CVE-2"}, []string{curl}) != nil {
 				t.Error("it matches another vulnerability")
 			}
-			if again := m.Find([]string{"X", "GHSA-1"}, []string{curl}); (again != nil) != c.matches {
+			if again := find(m, []string{"X", "GHSA-1"}, []string{curl}); (again != nil) != c.matches {
 				t.Error("by an alias it is another")
 			}
 		})
@@ -126,14 +132,14 @@ func TestWhichHolds(t *testing.T) {
 		"a newer not_affected one": {[]string{at("2026-02-01T00:00:00Z", "under_investigation"), at("2026-02-02T00:00:00Z", "not_affected")}, NotAffected, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			claim := parsed(t, c.texts...).Matcher(image(), now).Find([]string{"CVE-1"}, []string{curl})
+			claim := find(parsed(t, c.texts...).Matcher(image(), now), []string{"CVE-1"}, []string{curl})
 			if claim == nil || claim.Status != c.status || (claim.Void != "") != (c.void != "") || !strings.Contains(claim.Void, c.void) {
 				t.Errorf("%+v", claim)
 			}
 		})
 	}
 	s := parsed(t, at("2001-01-01T00:00:00Z", "not_affected"))
-	if s.MaxAge = 0; s.Matcher(image(), now).Find([]string{"CVE-1"}, nil).Void != "" {
+	if s.MaxAge = 0; find(s.Matcher(image(), now), []string{"CVE-1"}, nil).Void != "" {
 		t.Error("it is expired, though nothing expires")
 	}
 }
@@ -169,7 +175,7 @@ func TestWhatIsNoStatement(t *testing.T) {
 			t.Errorf("%s: %+v, %v", by, d, err)
 		}
 		s := Set{Documents: []Document{d}}
-		if s.Matcher(image(), now).Find([]string{"CVE-1"}, nil) != nil {
+		if find(s.Matcher(image(), now), []string{"CVE-1"}, nil) != nil {
 			t.Errorf("%s is a person's word", by)
 		}
 	}
@@ -224,15 +230,54 @@ func TestRead(t *testing.T) {
 		}
 		return nil, false, nil
 	}
-	list := func(dir string) ([]string, error) {
+	list := func(dir string) ([]string, bool, error) {
 		if dir == Folder {
-			return []string{"app.openvex.json", "app.openvex.json", "../x.json"}, nil
+			return []string{"app.openvex.json", "app.openvex.json", "../x.json"}, true, nil
 		}
-		return nil, os.ErrNotExist
+		return nil, true, nil
 	}
 	s, err = Read(Options{Given: []string{"more/a.json"}, Discover: true, Guard: guard, List: list})
-	if err != nil || len(s.Documents) != 2 || s.Documents[0].Author != "Base" || !strings.Contains(s.Documents[1].Problem, "pull request (merge it)") {
+	if err != nil || len(s.Documents) != 4 || s.Documents[0].Author != "Base" || !strings.Contains(s.Documents[1].Problem, "pull request (merge it)") {
 		t.Errorf("%+v, %v", s, err)
+	}
+}
+
+// What cannot be known and what is too much end the run, though nobody named it:
+// a statement that raises may be in it.
+func TestDiscoveredTooMuch(t *testing.T) {
+	good := doc(`[{"@id":"pkg:oci/app"}]`, cleared)
+	based := func(names ...string) func(string) ([]string, bool, error) {
+		return func(dir string) ([]string, bool, error) {
+			if dir == Folder {
+				return names, true, nil
+			}
+			return nil, true, nil
+		}
+	}
+	var many []string
+	for i := range maxFiles + 1 {
+		many = append(many, fmt.Sprintf("%d.json", i))
+	}
+	say := func(text string) func(string, int64) ([]byte, bool, error) {
+		return func(string, int64) ([]byte, bool, error) { return []byte(text), true, nil }
+	}
+	out := fault.New(fault.Infra, "fetch it", "the base is out of reach")
+	for name, c := range map[string]struct {
+		o    Options
+		code fault.Code
+	}{
+		"documents":      {Options{List: based(many...), Guard: say(good)}, fault.Usage},
+		"bytes":          {Options{List: based("a.json", "b.json", "c.json", "d.json"), Guard: say(good + strings.Repeat(" ", MaxFile-len(good)))}, fault.Usage},
+		"one's bytes":    {Options{List: based("a.json"), Guard: say(good + strings.Repeat(" ", MaxFile))}, fault.Usage},
+		"one's products": {Options{List: based("a.json"), Guard: say(doc("["+strings.Repeat("{},", maxProducts)+"{}]", cleared))}, fault.Usage},
+		"no list":        {Options{List: func(string) ([]string, bool, error) { return nil, true, out }, Guard: say(good)}, fault.Infra},
+		"no document":    {Options{List: based("a.json"), Guard: func(string, int64) ([]byte, bool, error) { return nil, false, out }}, fault.Infra},
+	} {
+		t.Chdir(t.TempDir())
+		c.o.Discover = true
+		if s, err := Read(c.o); fault.CodeOf(t.Context(), err) != c.code || fault.HintOf(err) == "" {
+			t.Errorf("%s: %v (%s), read %+v", name, err, fault.HintOf(err), s)
+		}
 	}
 }
 
@@ -293,7 +338,7 @@ func FuzzParse(f *testing.F) {
 			t.Fatal(err)
 		}
 		again := Decode(encoded)
-		a, b := s.Matcher(image(), now).Find([]string{"CVE-1"}, []string{curl}), again.Matcher(image(), now).Find([]string{"CVE-1"}, []string{curl})
+		a, b := find(s.Matcher(image(), now), []string{"CVE-1"}, []string{curl}), find(again.Matcher(image(), now), []string{"CVE-1"}, []string{curl})
 		if (a == nil) != (b == nil) || a != nil && (a.Status != b.Status || a.Void != b.Void || a.Exact != b.Exact) {
 			t.Errorf("%+v, and kept %+v", a, b)
 		}
@@ -324,5 +369,119 @@ func TestRaisingWith(t *testing.T) {
 	var none *Set
 	if none.Raising() != nil || none.With(nil) != nil || none.With(own) != own || own.With(nil) != own {
 		t.Error("nothing is something")
+	}
+}
+
+// What clears is about all instances of a package, what raises about any; what
+// is void for that hides nothing that is older.
+func TestInstances(t *testing.T) {
+	say := func(day, product, status string) string {
+		return doc(`[`+product+`]`, `,"timestamp":"2026-02-`+day+`T00:00:00Z","status":"`+status+`","justification":"component_not_present"`)
+	}
+	const (
+		i386  = `{"@id":"pkg:deb/debian/curl@7.88?arch=i386"}`
+		amd64 = `{"@id":"pkg:deb/debian/curl@7.88?arch=amd64"}`
+		any   = `{"@id":"pkg:deb/debian/curl"}`
+		bare  = "pkg:deb/debian/curl@7.88"
+	)
+	both := [][]string{{bare, bare + "?arch=amd64"}, {bare, bare + "?arch=i386"}}
+	for name, c := range map[string]struct {
+		texts  []string
+		status Status
+		void   string
+	}{
+		"one is cleared":          {[]string{say("01", i386, "not_affected")}, NotAffected, "some instances"},
+		"both are":                {[]string{say("01", i386+","+amd64, "not_affected")}, NotAffected, ""},
+		"all are":                 {[]string{say("01", any, "not_affected")}, NotAffected, ""},
+		"one is raised":           {[]string{say("01", i386, "affected")}, Affected, ""},
+		"raised, and one cleared": {[]string{say("01", any, "affected"), say("02", i386, "not_affected")}, Affected, ""},
+		"fixed inexactly":         {[]string{say("01", any, "affected"), say("02", any, "fixed")}, Affected, ""},
+		"fixed inexactly alone":   {[]string{say("02", any, "fixed")}, Fixed, "neither this version"},
+		"fixed exactly":           {[]string{say("01", any, "affected"), say("02", i386+","+amd64, "fixed")}, Fixed, ""},
+	} {
+		own, foreign := parsed(t, c.texts...).Matcher(image(), now).Find([]string{"CVE-1"}, both)
+		if own == nil || foreign != nil || own.Status != c.status || (own.Void == "") != (c.void == "") || !strings.Contains(own.Void, c.void) {
+			t.Errorf("%s: %+v, %+v", name, own, foreign)
+		}
+	}
+}
+
+// Neither side silences the other, and another's record clears nothing.
+func TestForeignApart(t *testing.T) {
+	at := func(day, status string) string {
+		return doc(`[{"@id":"pkg:oci/app"}]`, `,"timestamp":"2026-02-`+day+`T00:00:00Z","status":"`+status+`","justification":"component_not_present"`)
+	}
+	theirs := parsed(t, at("09", "under_investigation"), at("10", "not_affected"), at("11", "fixed"))
+	theirs.Documents[1].Statements = append(theirs.Documents[1].Statements, Statement{
+		Status: "x", Vulnerability: []string{"CVE-1"}, Products: []Product{{Component: Component{IDs: []string{"pkg:oci/app"}}}}, At: now,
+	})
+	for i := range theirs.Documents {
+		theirs.Documents[i].Source += " of the record"
+	}
+	both := parsed(t, at("01", "affected")).With(theirs.Raising())
+	own, foreign := both.Matcher(image(), now).Find([]string{"CVE-1"}, [][]string{{curl}})
+	if own == nil || own.Status != Affected || foreign == nil || foreign.Status != UnderInvestigation {
+		t.Errorf("%+v, %+v", own, foreign)
+	}
+	data, err := Encode(theirs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := Decode(data).Documents[1]; len(d.Statements) != 1 || d.Unread != 1 {
+		t.Errorf("%+v", d)
+	}
+}
+
+// A record's set is within the bounds of a document, whoever wrote it.
+func TestKeptIsBounded(t *testing.T) {
+	set := func(documents string) []byte {
+		return []byte(`{"form":1,"max_age":"1h","documents":[` + documents + `]}`)
+	}
+	ids := strings.Repeat(`"a",`, 99) + `"b"`
+	for name, data := range map[string][]byte{
+		"documents":  set(strings.Repeat("{},", 1_000_000) + "{}"),
+		"statements": set(`{"statements":[` + strings.Repeat("{},", 1_000_000) + `{}]}`),
+		"products":   set(`{"statements":[{"products":[` + strings.Repeat("{},", 1_000_000) + `{}]}]}`),
+		"names":      set(`{"statements":[{"vulnerability":[` + ids + `,` + ids + `]}]}`),
+	} {
+		if s := Decode(data); len(s.Documents) != 1 || s.Documents[0].Problem == "" || len(s.Documents[0].Statements) != 0 {
+			t.Errorf("%s: %d documents", name, len(s.Documents))
+		}
+	}
+}
+
+// However many packages a document names, one is looked for among those of its
+// name and version alone.
+func TestFindComparesFew(t *testing.T) {
+	var products []string
+	for i := range maxProducts {
+		products = append(products, fmt.Sprintf(`{"@id":"pkg:deb/debian/p%d@1"}`, i))
+	}
+	m := parsed(t, doc("["+strings.Join(products, ",")+"]", cleared)).Matcher(image(), now)
+	for in, targets := range m.targets {
+		if len(targets) != 1 {
+			t.Errorf("%d are compared at %q", len(targets), in)
+		}
+	}
+	if len(m.targets) != 2*maxProducts || find(m, []string{"CVE-1"}, []string{"pkg:deb/debian/p7@1?arch=x"}) == nil {
+		t.Errorf("%d places", len(m.targets))
+	}
+}
+
+// What is expired by the keeper's clock stays so, whatever a record says is now.
+func TestCurrent(t *testing.T) {
+	s := parsed(t, doc(`[{"@id":"pkg:oci/app"}]`, cleared))
+	old := s.Current(now.Add(DefaultMaxAge))
+	data, err := Encode(old)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, set := range []*Set{old, Decode(data)} {
+		if c := find(set.Matcher(image(), now), []string{"CVE-1"}, []string{curl}); c == nil || c.Void != "it is expired" {
+			t.Errorf("%+v", c)
+		}
+	}
+	if c := find(s.Current(now).Matcher(image(), now), []string{"CVE-1"}, []string{curl}); c == nil || c.Void != "" {
+		t.Errorf("%+v", c)
 	}
 }
