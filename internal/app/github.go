@@ -75,7 +75,7 @@ func (g *gitHub) instead(path string, max int64) ([]byte, bool, error) {
 	return g.base.Instead(path, max)
 }
 
-func (g *gitHub) list(dir string) ([]string, error) { return listed(dir, g.base) }
+func (g *gitHub) list(dir string) ([]string, bool, error) { return listed(dir, g.base) }
 
 // loaded masks the secrets. What holds them, and the files by which a step
 // commands the runner, are not for what runs beside the program.

@@ -91,7 +91,7 @@ func (g *gitLab) artifact(context.Context, string, config.Secret) (string, basel
 	return "", nil, nil, fault.New(fault.Usage, "let the job download it (needs: project), and name its result.json", "only a job on GitHub takes a baseline from an artifact")
 }
 
-func (g *gitLab) list(dir string) ([]string, error) { return listed(dir, g.base) }
+func (g *gitLab) list(dir string) ([]string, bool, error) { return listed(dir, g.base) }
 
 // store is none: GitLab has no store of attestations beside the registry.
 func (g *gitLab) store(config.Config) (store, error) { return (&terminal{}).store(config.Config{}) }

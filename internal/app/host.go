@@ -16,7 +16,6 @@ import (
 	"github.com/vexxy/action/internal/record"
 	"github.com/vexxy/action/internal/report"
 	"github.com/vexxy/action/internal/run"
-	"github.com/vexxy/action/internal/triage"
 )
 
 // host is where a run is shown while it runs, and where what came of it goes.
@@ -33,9 +32,9 @@ type host interface {
 	// artifact gives the files of an earlier run's artifact, which from names in
 	// words. close is to be called in the end.
 	artifact(ctx context.Context, name string, token config.Secret) (from string, files baseline.Reader, close func(), err error)
-	// list names the files of a folder that the guard may give: see
+	// list names the files of a folder that hold instead of those here: see
 	// triage.Options.
-	list(dir string) ([]string, error)
+	list(dir string) ([]string, bool, error)
 	// loaded is told the inputs, and gives the environment of what runs beside
 	// the program.
 	loaded(cfg config.Config) []string
@@ -102,7 +101,7 @@ func (t *terminal) artifact(context.Context, string, config.Secret) (string, bas
 	return "", nil, nil, fault.New(fault.Usage, "download it, and name its result.json", "only a job on GitHub has artifacts")
 }
 
-func (t *terminal) list(dir string) ([]string, error) { return triage.Names(dir) }
+func (t *terminal) list(string) ([]string, bool, error) { return nil, false, nil }
 
 func (t *terminal) loaded(config.Config) []string { return t.s.Environ }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/vexxy/action/internal/run"
 	"github.com/vexxy/action/internal/source"
 	"github.com/vexxy/action/internal/subject"
+	"github.com/vexxy/action/internal/triage"
 )
 
 const (
@@ -66,6 +67,10 @@ func performLater(ctx context.Context, s Streams, args []string, h host, end *en
 	paths := []string{cfg.OutputDir}
 	if path := cfg.Earlier().Path; path != "" {
 		paths = append(paths, path) // what is judged does not say what is old
+	}
+	paths = append(paths, cfg.VEX...) // nor what is not affected
+	if cfg.VEXDiscovery {
+		paths = append(paths, triage.Folder, triage.Templates)
 	}
 	for _, path := range paths {
 		if err := apart(dir, path); err != nil {

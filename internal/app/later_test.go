@@ -279,6 +279,9 @@ func TestResultsAreApart(t *testing.T) {
 		"the workspace":        {".", "INPUT_OUTPUT-DIR=/tmp/vexxy-elsewhere"},
 		"the baseline":         {"observed", "INPUT_BASELINE=observed/result.json"},
 		"the configuration":    {"observed", "INPUT_CONFIG=observed/.vexxy.yml"},
+		"what people stated":   {"observed", "INPUT_VEX-DOCUMENTS=people.json\nobserved/vex.openvex.json"},
+		"a folder of it":       {"observed", "INPUT_VEX-DOCUMENTS=alias"},
+		"what is discovered":   {"observed", ".openvex"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			j := newJob(t, "push", "", "", "INPUT_IMAGE=", c.more)
@@ -291,6 +294,9 @@ func TestResultsAreApart(t *testing.T) {
 			leave(t, filepath.Join(j.dir, strings.Replace(c.from, "alias", "observed", 1)), &rec)
 			write(t, filepath.Join(j.dir, strings.Replace(c.from, "alias", "observed", 1), ".vexxy.yml"), "warn-only: true\n")
 			link(t, "observed", filepath.Join(j.dir, "alias"))
+			if c.more == ".openvex" {
+				link(t, "observed", filepath.Join(j.dir, c.more))
+			}
 			if code := j.main(t, "publish", c.from); code != fault.Usage || !strings.Contains(j.read(t, j.log), "are not apart") {
 				t.Errorf("code %d\n%s", code, j.read(t, j.log))
 			}

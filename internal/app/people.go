@@ -8,24 +8,18 @@ import (
 	"github.com/vexxy/action/internal/base"
 	"github.com/vexxy/action/internal/foreign"
 	"github.com/vexxy/action/internal/judge"
-	"github.com/vexxy/action/internal/triage"
 )
 
-// listed names what a folder has in the base commit, where there is one, and
-// here: the guard is asked about each.
-func listed(dir string, b *base.Base) ([]string, error) {
-	names, err := triage.Names(dir)
-	if b == nil || err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return names, err
+// listed names what a folder has in the base commit, where there is one: what a
+// change has made of it says neither what is in it nor what it is.
+func listed(dir string, b *base.Base) (names []string, instead bool, err error) {
+	if b == nil {
+		return nil, false, nil
 	}
-	based, berr := b.List(dir)
-	if berr != nil && !errors.Is(berr, fs.ErrNotExist) {
-		return nil, berr
+	if names, err = b.List(dir); errors.Is(err, fs.ErrNotExist) {
+		err = nil
 	}
-	if err != nil && berr != nil {
-		return nil, err
-	}
-	return append(names, based...), nil
+	return names, true, err
 }
 
 // maxTold is how many contradictions an annotation names.

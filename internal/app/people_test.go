@@ -2,15 +2,19 @@ package app
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/vexxy/action/internal/base"
 	"github.com/vexxy/action/internal/gate"
 	"github.com/vexxy/action/internal/judge"
+	"github.com/vexxy/action/internal/triage"
 )
 
 // statement is a document that clears x/text, which the recorded run has seen in
@@ -28,16 +32,17 @@ const usedPackage, usedVulnerability = "pkg:golang/golang.org/x/text@v0.3.6", "C
 func TestPeopleOnGitHub(t *testing.T) {
 	recorded := time.Date(2026, 11, 23, 19, 0, 0, 0, time.UTC)
 	for name, c := range map[string]struct {
-		event string
-		put   bool // in the workspace, in no commit
-		count int
+		event, more string
+		put         bool // in the workspace, in no commit
+		count       int
 	}{
-		"of a push":              {"push", false, 1},
-		"of the pull request":    {"pull_request", false, 0},
-		"of the workflow's step": {"pull_request", true, 1},
+		"of a push":                        {"push", "", false, 1},
+		"of the pull request":              {"pull_request", "", false, 0},
+		"of a step that may be the head's": {"pull_request", "", true, 0},
+		"of the workflow's step":           {"pull_request", "INPUT_VEX-DOCUMENTS=.openvex/app.openvex.json", true, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			j := newJob(t, c.event, "", "", "INPUT_FAIL-ON-SEVERITY=unknown", "INPUT_MAX-AFFECTED=0")
+			j := newJob(t, c.event, "", "", "INPUT_FAIL-ON-SEVERITY=unknown", "INPUT_MAX-AFFECTED=0", c.more)
 			if err := os.MkdirAll(filepath.Join(j.dir, ".openvex"), 0o755); err != nil {
 				t.Fatal(err)
 			}
@@ -81,6 +86,82 @@ func TestPeopleOnGitHub(t *testing.T) {
 			}
 			if ignored := strings.Contains(page, "is ignored until it is merged") && strings.Contains(page, ".openvex/app.openvex.json"); ignored != (name == "of the pull request") {
 				t.Errorf("ignored %t:\n%s", ignored, page)
+			}
+		})
+	}
+}
+
+// Whatever a change makes of the places where the base keeps its statements, those
+// hold; and what a step has put beside them does not, unless it is named.
+func TestChangeKeepsTheBasesPeople(t *testing.T) {
+	raises := strings.Replace(statement(usedPackage, usedVulnerability, time.Now()), "not_affected", "affected", 1)
+	type files = map[string]string
+	junk := files{"more/z.json": raises, ".openvex/z.json": raises}
+	for i := range 210 {
+		junk[fmt.Sprintf(".openvex/%04d.json", i)] = "{"
+	}
+	for name, c := range map[string]struct {
+		given        []string
+		base, change files // of the change: empty removes
+		counts       string
+	}{
+		"junk beside it":         {nil, files{".openvex/z.json": raises}, junk, ".openvex/z.json"},
+		"a file in its place":    {nil, files{".openvex/z.json": raises}, files{".openvex/z.json": "", ".openvex": "x"}, ".openvex/z.json"},
+		"named and removed":      {[]string{"more"}, files{"more/z.json": raises}, files{"more/z.json": ""}, "more/z.json"},
+		"named, now a file":      {[]string{"more"}, files{"more/z.json": raises}, files{"more/z.json": "", "more": "x"}, "more/z.json"},
+		"a named file, a folder": {[]string{"more"}, files{"more": raises}, files{"more": "", "more/z.json": "{"}, "more"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			t.Chdir(dir)
+			git := func(args ...string) string {
+				t.Helper()
+				out, err := exec.Command("git", append([]string{"-c", "user.name=t", "-c", "user.email=t@example"}, args...)...).CombinedOutput()
+				if err != nil {
+					t.Fatalf("%v: %s", args, out)
+				}
+				return strings.TrimSpace(string(out))
+			}
+			put := func(all files) string {
+				for _, path := range slices.Sorted(maps.Keys(all)) {
+					if all[path] == "" {
+						git("rm", "-q", path)
+					}
+				}
+				for path, text := range all {
+					if text == "" {
+						continue
+					}
+					if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+						t.Fatal(err)
+					}
+					write(t, path, text)
+				}
+				git("add", "-A")
+				git("commit", "-q", "-m", "x")
+				return git("rev-parse", "HEAD")
+			}
+			git("init", "-q")
+			write(t, "x", "x")
+			change := base.Change{Name: "pull request", Base: put(c.base), Head: put(c.change)}
+			if info, err := os.Stat(".openvex"); err == nil && info.IsDir() {
+				write(t, ".openvex/step.json", raises)
+			}
+			b := base.New(change, dir)
+			set, err := triage.Read(triage.Options{
+				Given: c.given, Discover: true, Guard: b.Instead, List: func(dir string) ([]string, bool, error) { return listed(dir, b) },
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			counts := ""
+			for _, d := range set.Documents {
+				if d.Problem == "" {
+					counts += d.Source
+				}
+			}
+			if counts != c.counts {
+				t.Errorf("%q counts, not %q", counts, c.counts)
 			}
 		})
 	}

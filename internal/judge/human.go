@@ -2,6 +2,7 @@ package judge
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -48,6 +49,8 @@ type Human struct {
 	// Document is the @id of the OpenVEX document, Source its path.
 	Document string `json:"document,omitempty"`
 	Source   string `json:"source"`
+	// foreign says that another job's record told of it.
+	foreign bool
 }
 
 // Triage is what people's statements did to a judgement; nil where none were
@@ -95,20 +98,32 @@ func (c *court) heed(d *draft) {
 	if c.people == nil {
 		return
 	}
-	purls := append([]string{}, d.SubcomponentPURLs...)
+	var instances [][]string
 	for _, id := range d.PackageIDs {
+		purls := slices.Clone(d.SubcomponentPURLs)
 		if i, known := c.byID[id]; known {
 			purls = append(purls, c.record.Inventory.Packages[i].PURL)
 		}
+		instances = append(instances, purls)
 	}
-	claim := c.people.Find(append([]string{d.Vulnerability}, d.Aliases...), purls)
-	if claim == nil {
-		return
+	own, foreign := c.people.Find(append([]string{d.Vulnerability}, d.Aliases...), instances)
+	status, reason := d.Status, d.Reason
+	if own != nil {
+		c.hear(d, own)
 	}
+	// What another job's record tells may raise a finding, and silence nobody.
+	if foreign != nil && (own == nil || worse(Status(foreign.Status), d.Status)) {
+		d.Status, d.Reason = status, reason
+		c.hear(d, foreign)
+	}
+}
+
+// hear lets one claim decide where it may.
+func (c *court) hear(d *draft, claim *triage.Claim) {
 	d.Human = &Human{
 		Status: Status(claim.Status), Author: claim.Document.Author, Role: claim.Document.Role, At: claim.At,
 		Justification: claim.Justification, Impact: claim.Impact, Action: claim.Action, Notes: claim.Notes,
-		Document: claim.Document.ID, Source: claim.Document.Source, Effect: Agrees,
+		Document: claim.Document.ID, Source: claim.Document.Source, foreign: claim.Document.Foreign, Effect: Agrees,
 	}
 	switch said := d.Human.Status; {
 	case claim.Void != "":
@@ -117,8 +132,12 @@ func (c *court) heed(d *draft) {
 		if worse(said, d.Status) {
 			d.rule(said, Raised)
 		}
+	case claim.Document.Foreign:
+		d.Human.Effect, d.Human.Why = NoEffect, "another job's record clears nothing"
 	case said == Fixed:
-		c.heedFixed(d, claim)
+		c.heedFixed(d)
+	case said != NotAffected:
+		d.Human.Effect, d.Human.Why = NoEffect, "it has no status that is known"
 	case d.Status == Affected:
 		d.Human.Effect = Contradicted
 	case d.Status == UnderInvestigation:
@@ -130,13 +149,11 @@ func (c *court) heed(d *draft) {
 	}
 }
 
-// heedFixed lets a package be fixed, used or not, where a person says so of this
-// version.
-func (c *court) heedFixed(d *draft, claim *triage.Claim) {
+// heedFixed lets a package be fixed, used or not, where a person says so: of this
+// version, or the claim is void.
+func (c *court) heedFixed(d *draft) {
 	switch {
 	case d.Status == Fixed:
-	case !claim.Exact:
-		d.Human.Effect, d.Human.Why = NoEffect, "it names neither this version of the package nor this image's digest"
 	case d.PURL == "" || d.nameless:
 		d.Human.Effect, d.Human.Why = NoEffect, "no package URL with a version tells the package apart"
 	default:
@@ -194,6 +211,9 @@ func stated(a *Assessment) string {
 		text += " on " + h.At.Format(time.DateOnly)
 	}
 	text += " in " + foreign.Text(h.Source).Line(80)
+	if h.foreign {
+		text += " by the record of another job"
+	}
 	if why = strings.TrimSpace(why); why != "" {
 		text += ": " + foreign.Text(why).Line(160)
 	}

@@ -184,3 +184,44 @@ func TestPeopleNeverClearTooMuch(t *testing.T) {
 		}
 	}
 }
+
+// What another job's record tells raises, and silences no contradiction; an
+// unknown status does nothing.
+func TestForeignPeople(t *testing.T) {
+	of := func(foreign bool, statements ...triage.Statement) triage.Document {
+		return triage.Document{Source: fmt.Sprint(foreign), Author: "Ann", Foreign: foreign, Statements: statements}
+	}
+	later := func(s triage.Statement) triage.Statement {
+		s.At = s.At.Add(time.Hour)
+		return s
+	}
+	for name, c := range map[string]struct {
+		used        bool
+		own, theirs triage.Statement
+		status      judge.Status
+		effect      judge.Effect
+	}{
+		"own affected":      {false, stated(triage.Affected, "p"), later(stated(triage.UnderInvestigation, "p")), judge.Affected, judge.Raised},
+		"own contradiction": {true, stated(triage.NotAffected, "p"), later(stated(triage.Affected, "p")), judge.Affected, judge.Contradicted},
+		"theirs is worse":   {false, later(stated(triage.NotAffected, "p")), stated(triage.Affected, "p"), judge.Affected, judge.Raised},
+		"theirs clears":     {true, stated(triage.UnderInvestigation, "q"), stated(triage.Fixed, "p@1.2-3"), judge.Affected, judge.NoEffect},
+		"theirs is unknown": {true, stated(triage.NotAffected, "p"), later(stated("x", "p")), judge.Affected, judge.Contradicted},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := judgetest.Good()
+			judgetest.AddPackage(&r, judgetest.Deb("p", "p", "/p"), "CVE-1")
+			if c.used {
+				judgetest.Observe(&r, "/p", evidence.Map)
+			}
+			data, err := triage.Encode(&triage.Set{MaxAge: triage.DefaultMaxAge, Documents: []triage.Document{of(false, c.own), of(true, c.theirs)}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Raw = map[string][]byte{record.RawTriage: data}
+			a := judge.Judge(r).Assessments[0]
+			if a.Status != c.status || a.Human == nil || a.Human.Effect != c.effect {
+				t.Errorf("%s, %+v", a.Status, a.Human)
+			}
+		})
+	}
+}

@@ -51,6 +51,7 @@ func (p Plan) again(ctx context.Context, o Observed, out *ImageOutcome) error {
 	if err := p.keepBaseline(ctx, &rec); err != nil {
 		return err
 	}
+	p.Triage = p.Triage.Current(p.StartedAt) // the record's clock is its maker's
 	if data, kept := rec.Raw[record.RawTriage]; kept {
 		p.Triage = p.Triage.With(triage.Decode(data).Raising())
 	}

@@ -94,12 +94,14 @@ func TestAgainTrustsItsOwnPeople(t *testing.T) {
 	for _, c := range []struct {
 		name         string
 		own          *triage.Set
+		since        time.Duration // from the record's end to this job
 		contradicted int
-	}{{"the record's alone", nil, 0}, {"its own", then, 1}} {
+	}{{"the record's alone", nil, 0, 0}, {"its own", then, 0, 1}, {"its own, expired since", then, triage.DefaultMaxAge + time.Hour, 0}} {
 		t.Run(c.name, func(t *testing.T) {
 			p := later(t)
 			p.Triage = c.own
 			rec := recorded(t)
+			p.StartedAt = rec.Run.FinishedAt.Add(c.since)
 			rec.Raw = map[string][]byte{record.RawTriage: kept}
 			out, err := Again(t.Context(), p, []Observed{{Record: rec}})
 			if err != nil {

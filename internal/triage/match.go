@@ -22,24 +22,43 @@ type Claim struct {
 	// Void says why it clears nothing, though that is what it says: it is
 	// expired, of the future or of no time. Empty for what counts.
 	Void string
+	// order tells apart those of one document.
+	order int
 }
 
 // Matcher finds what people stated of one image.
 type Matcher struct {
 	set     *Set
 	now     time.Time
-	image   []string // package URLs
-	digests []string // in hexadecimal digits
-	byID    map[string][]ref
+	image   []string        // package URLs
+	digests []string        // in hexadecimal digits
 	images  map[string]bool // by identifier: whether it names the image
+	// targets are what statements name, by place; parsed are the package URLs.
+	targets map[place][]target
+	parsed  map[string]packageurl.PackageURL
 }
 
 type ref struct{ document, statement int }
 
+// place is where what a statement names is looked for: by a vulnerability, and
+// by a package URL without qualifiers or, where it is none, the identifier. An
+// empty one is the whole image.
+type place struct{ vulnerability, name string }
+
+// target is one thing that a statement names.
+type target struct {
+	ref
+	id    string
+	exact bool
+}
+
 // Matcher makes the set ready for an image. now is the time by which the age of
 // statements counts: the end of the run.
 func (s *Set) Matcher(sub subject.Subject, now time.Time) *Matcher {
-	m := &Matcher{set: s, now: now, image: imageURLs(sub), byID: map[string][]ref{}, images: map[string]bool{}}
+	m := &Matcher{
+		set: s, now: now, image: imageURLs(sub), images: map[string]bool{},
+		targets: map[place][]target{}, parsed: map[string]packageurl.PackageURL{},
+	}
 	for _, d := range []string{sub.IndexDigest, sub.ManifestDigest} {
 		if hex, found := strings.CutPrefix(d, "sha256:"); found && !slices.Contains(m.digests, hex) {
 			m.digests = append(m.digests, hex)
@@ -50,87 +69,164 @@ func (s *Set) Matcher(sub subject.Subject, now time.Time) *Matcher {
 			continue
 		}
 		for k := range s.Documents[i].Statements {
-			for _, id := range s.Documents[i].Statements[k].Vulnerability {
-				m.byID[id] = append(m.byID[id], ref{i, k})
-			}
+			m.index(ref{i, k}, &s.Documents[i].Statements[k])
 		}
 	}
 	return m
 }
 
-// Find gives the claim that holds for a vulnerability, known by any of the ids,
-// in a package, known by any of the package URLs: of those that count the newest,
-// of equally old ones the worst. Where none counts it is the newest of those
-// that do not; nil where nobody stated anything.
-func (m *Matcher) Find(ids, purls []string) *Claim {
-	var best *Claim
-	seen := map[ref]bool{}
-	for _, id := range ids {
-		for _, r := range m.byID[id] {
-			if seen[r] {
-				continue
+// index notes what a statement names: its product is the image, with the package
+// among the subcomponents where there are any, or the package itself.
+func (m *Matcher) index(r ref, s *Statement) {
+	note := func(name, id string, exact bool) {
+		for _, v := range s.Vulnerability {
+			m.targets[place{v, name}] = append(m.targets[place{v, name}], target{r, id, exact})
+		}
+	}
+	packages := func(c *Component, pinned bool) {
+		for _, id := range c.IDs {
+			p := m.purl(id)
+			note(bare(id, p, p.Version), id, pinned || p.Version != "")
+		}
+	}
+	for i := range s.Products {
+		p := &s.Products[i]
+		image, pinned := m.isImage(&p.Component)
+		if image && len(p.Subcomponents) == 0 {
+			note("", "", pinned)
+		}
+		for k := range p.Subcomponents {
+			if image {
+				packages(&p.Subcomponents[k], pinned)
 			}
-			seen[r] = true
-			s := &m.set.Documents[r.document].Statements[r.statement]
-			matches, exact := m.matches(s, purls)
-			if !matches {
-				continue
+		}
+		if len(p.Subcomponents) == 0 {
+			packages(&p.Component, false)
+		}
+	}
+}
+
+// purl parses an identifier once; the zero value is none.
+func (m *Matcher) purl(id string) packageurl.PackageURL {
+	p, known := m.parsed[id]
+	if !known {
+		p, _ = packageurl.FromString(id)
+		m.parsed[id] = p
+	}
+	return p
+}
+
+// bare is a package URL's name with a version; the identifier where it is none.
+func bare(id string, p packageurl.PackageURL, version string) string {
+	if p.Type == "" {
+		return id
+	}
+	return strings.Join([]string{p.Type, p.Namespace, p.Name, version}, "\x00")
+}
+
+// Find gives the claims that hold for a vulnerability, known by any of the ids,
+// in a package, of which there are instances, each known by any of its package
+// URLs. What raises is about any of them, what clears must be about all. own is
+// what this job was given, foreign what another's record tells: each by itself.
+// Of those that count the newest holds, of equally old ones the worst; where
+// none counts the newest of those that do not; nil where nobody stated anything.
+func (m *Matcher) Find(ids []string, instances [][]string) (own, foreign *Claim) {
+	type cover struct{ instances, exact int }
+	covers := map[ref]*cover{}
+	for _, purls := range instances {
+		here := map[ref]bool{} // exact or not
+		for _, id := range ids {
+			m.at(place{id, ""}, nil, here)
+			for _, purl := range purls {
+				p := m.purl(purl)
+				m.at(place{id, bare(purl, p, p.Version)}, &purl, here)
+				if p.Version != "" {
+					m.at(place{id, bare(purl, p, "")}, &purl, here)
+				}
 			}
-			c := &Claim{s, &m.set.Documents[r.document], exact, m.void(s)}
-			if best == nil || c.before(best) {
-				best = c
+		}
+		for r, exact := range here {
+			if covers[r] == nil {
+				covers[r] = &cover{}
+			}
+			covers[r].instances++
+			if exact {
+				covers[r].exact++
 			}
 		}
 	}
-	return best
+	for r, c := range covers {
+		d := &m.set.Documents[r.document]
+		s := &d.Statements[r.statement]
+		claim := &Claim{s, d, c.exact == len(instances), m.set.void(s, m.now), r.document<<32 + r.statement}
+		switch {
+		case claim.Void != "" || !s.Status.clears():
+		case c.instances < len(instances):
+			claim.Void = "it is about some instances of the package only"
+		case s.Status == Fixed && !claim.Exact:
+			claim.Void = "it names neither this version of the package nor this image's digest"
+		}
+		best := &own
+		if d.Foreign {
+			best = &foreign
+		}
+		if *best == nil || claim.before(*best) {
+			*best = claim
+		}
+	}
+	return own, foreign
 }
 
-// before reports whether c holds rather than d.
+// at notes the statements with a target in a place that is the package, all of
+// them where purl is nil.
+func (m *Matcher) at(in place, purl *string, into map[ref]bool) {
+	for _, t := range m.targets[in] {
+		if purl == nil || t.id == *purl || qualified(m.purl(t.id), m.purl(*purl)) {
+			into[t.ref] = into[t.ref] || t.exact
+		}
+	}
+}
+
+// qualified reports whether a package URL of the same name has all qualifiers
+// that a statement's gives.
+func qualified(stated, p packageurl.PackageURL) bool {
+	if stated.Type == "" {
+		return false
+	}
+	for _, q := range stated.Qualifiers {
+		if !slices.ContainsFunc(p.Qualifiers, func(own packageurl.Qualifier) bool { return own == q }) {
+			return false
+		}
+	}
+	return true
+}
+
+// before reports whether c holds rather than d. No two are equal.
 func (c *Claim) before(d *Claim) bool {
 	return cmp.Or(
-		cmp.Compare(len(c.Void), 0)-cmp.Compare(len(d.Void), 0), // what counts first
+		cmp.Compare(min(len(c.Void), 1), min(len(d.Void), 1)), // what counts first
 		d.At.Compare(c.At), rank[c.Status]-rank[d.Status],
 		strings.Compare(c.Document.Source, d.Document.Source),
+		c.order-d.order,
 	) < 0
 }
 
 // void says why a statement clears nothing. What raises a finding has no such
 // bounds: to forget it would clear it.
-func (m *Matcher) void(s *Statement) string {
+func (s *Set) void(one *Statement, now time.Time) string {
 	switch {
-	case !s.Status.clears():
+	case !one.Status.clears():
 		return ""
-	case s.At.IsZero():
+	case one.Void != "":
+		return one.Void
+	case one.At.IsZero():
 		return "it has no time"
-	case s.At.After(m.now.Add(skew)):
+	case one.At.After(now.Add(skew)):
 		return "its time is in the future"
-	case m.set.MaxAge > 0 && m.now.Sub(s.At) > m.set.MaxAge:
+	case s.MaxAge > 0 && now.Sub(one.At) > s.MaxAge:
 		return "it is expired"
 	}
 	return ""
-}
-
-// matches reports whether a statement is about a package in the image: its
-// product is the image, with the package among the subcomponents where there
-// are any, or the package itself.
-func (m *Matcher) matches(s *Statement, purls []string) (matches, exact bool) {
-	for i := range s.Products {
-		p := &s.Products[i]
-		if image, pinned := m.isImage(&p.Component); image {
-			if len(p.Subcomponents) == 0 {
-				return true, pinned
-			}
-			for k := range p.Subcomponents {
-				if is, version := isPackage(&p.Subcomponents[k], purls); is {
-					return true, pinned || version
-				}
-			}
-		}
-		if is, version := isPackage(&p.Component, purls); is && len(p.Subcomponents) == 0 {
-			return true, version
-		}
-	}
-	return false, false
 }
 
 func (m *Matcher) isImage(c *Component) (is, pinned bool) {
@@ -149,22 +245,7 @@ func (m *Matcher) isImage(c *Component) (is, pinned bool) {
 			m.images[id] = is
 		}
 		if is {
-			p, err := packageurl.FromString(id)
-			return true, err == nil && strings.HasPrefix(p.Version, "sha256:")
-		}
-	}
-	return false, false
-}
-
-// isPackage reports whether a component is the package, and whether it says of
-// which version.
-func isPackage(c *Component, purls []string) (is, version bool) {
-	for _, id := range c.IDs {
-		for _, purl := range purls {
-			if id == purl || vex.PurlMatches(id, purl) {
-				p, err := packageurl.FromString(id)
-				return true, err == nil && p.Version != ""
-			}
+			return true, strings.HasPrefix(m.purl(id).Version, "sha256:")
 		}
 	}
 	return false, false

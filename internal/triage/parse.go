@@ -17,15 +17,24 @@ import (
 const (
 	MaxFile       = 8 << 20 // bytes of one document
 	maxFiles      = 200
-	maxTotal      = 24 << 20 // bytes of all documents
-	maxStatements = 20_000   // of one document
-	maxProducts   = 2000     // of one statement
-	maxParts      = 5000     // subcomponents of one product
-	maxNames      = 100      // identifiers and hashes of one thing
-	maxComponents = 200_000  // of one document, over all statements
-	maxName       = 4096     // bytes of an identifier; a longer one names nothing
-	maxText       = 2000     // bytes of a text; more is cut
+	maxTotal      = 24 << 20  // bytes of all documents
+	maxStatements = 20_000    // of one document
+	maxProducts   = 2000      // of one statement
+	maxParts      = 5000      // subcomponents of one product
+	maxNames      = 100       // identifiers and hashes of one thing
+	maxComponents = 200_000   // of one document, over all statements
+	maxPairs      = 2_000_000 // of a vulnerability and a product or subcomponent, over all documents
+	maxIgnored    = 20        // documents that are told to be ignored, one by one
+	maxKept       = 1000      // documents that a record keeps of one side
+	maxName       = 4096      // bytes of an identifier; a longer one names nothing
+	maxText       = 2000      // bytes of a text; more is cut
 )
+
+// tooMuch is an error on what has more than is read: none of it counts, though it
+// could be understood.
+type tooMuch string
+
+func (e tooMuch) Error() string { return string(e) }
 
 // wire is a document as it is written.
 type wire struct {
@@ -88,7 +97,7 @@ func items[T any, L ~[]T](data []byte, max int, into *L) error {
 	}
 	for d.More() {
 		if len(*into) == max {
-			return fmt.Errorf("a list in it has more than %d items", max)
+			return tooMuch(fmt.Sprintf("a list in it has more than %d items", max))
 		}
 		var one T
 		if err := d.Decode(&one); err != nil {
@@ -144,7 +153,7 @@ const own = "vexxy"
 func parse(source string, data []byte) (Document, error) {
 	d := Document{Source: source, Statements: []Statement{}}
 	if len(data) > MaxFile {
-		return d, fmt.Errorf("it has %d bytes, at most %d are read", len(data), MaxFile)
+		return d, tooMuch(fmt.Sprintf("it has %d bytes, at most %d are read", len(data), MaxFile))
 	}
 	var w wire
 	if err := json.Unmarshal(data, &w); err != nil {
@@ -161,22 +170,53 @@ func parse(source string, data []byte) (Document, error) {
 	if strings.TrimSpace(w.Author) == "" {
 		return d, errors.New("it names no author")
 	}
-	components := 0
 	for i := range w.Statements {
 		s := w.Statements[i].statement(w.Timestamp)
 		if len(s.Vulnerability) == 0 || len(s.Products) == 0 || !known(s) {
 			d.Unread++
 			continue
 		}
-		for _, p := range s.Products {
-			components += 1 + len(p.Subcomponents)
-		}
-		if components > maxComponents {
-			return d, fmt.Errorf("its statements name more than %d products and subcomponents", maxComponents)
-		}
 		d.Statements = append(d.Statements, s)
 	}
-	return d, nil
+	return d, bounded(&d)
+}
+
+// bounded sees that a document names no more than is looked for.
+func bounded(d *Document) error {
+	components := 0
+	for i := range d.Statements {
+		components += d.Statements[i].components()
+	}
+	if components > maxComponents {
+		return tooMuch(fmt.Sprintf("its statements name more than %d products and subcomponents", maxComponents))
+	}
+	return nil
+}
+
+func (s *Statement) components() int {
+	n := 0
+	for i := range s.Products {
+		n += 1 + len(s.Products[i].Subcomponents)
+	}
+	return n
+}
+
+// pairs counts what a document has to be looked up by: its statements'
+// vulnerabilities with what each names.
+func pairs(d *Document) int {
+	n := 0
+	for i := range d.Statements {
+		s := &d.Statements[i]
+		names := 0
+		for k := range s.Products {
+			names += len(s.Products[k].IDs)
+			for j := range s.Products[k].Subcomponents {
+				names += len(s.Products[k].Subcomponents[j].IDs)
+			}
+		}
+		n += len(s.Vulnerability) * names
+	}
+	return n
 }
 
 // known reports whether a statement says something that OpenVEX lets it say.

@@ -38,6 +38,8 @@ type Document struct {
 	ID     string `json:"id,omitempty"`
 	Author string `json:"author,omitempty"`
 	Role   string `json:"role,omitempty"`
+	// Foreign says that another job's record told of it, and nobody of this job's.
+	Foreign bool `json:"foreign,omitempty"`
 	// Problem says in one bounded line why nothing in it counts; empty when all
 	// does.
 	Problem string `json:"problem,omitempty"`
@@ -57,6 +59,8 @@ type Statement struct {
 	Impact        string    `json:"impact_statement,omitempty"`
 	Action        string    `json:"action_statement,omitempty"`
 	Notes         string    `json:"status_notes,omitempty"`
+	// Void says why it clears nothing, whatever its time.
+	Void string `json:"void,omitempty"`
 	// At is when it was last updated, or made; the document's time where it has
 	// none, zero where that has none either.
 	At time.Time `json:"at,omitzero"`
@@ -92,6 +96,9 @@ var rank = map[Status]int{Affected: 0, UnderInvestigation: 1, NotAffected: 2, Fi
 
 // clears reports whether a status takes a finding away.
 func (s Status) clears() bool { return s == NotAffected || s == Fixed }
+
+// raises reports whether a status makes a finding worse.
+func (s Status) raises() bool { return s == Affected || s == UnderInvestigation }
 
 // Justifications are those that OpenVEX knows
 // (https://github.com/openvex/spec/blob/v0.2.0/OPENVEX-SPEC.md, "Status Justifications").

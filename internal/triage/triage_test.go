@@ -50,6 +50,12 @@ func parsed(t *testing.T, texts ...string) *Set {
 	return s
 }
 
+// find gives the own claim on a package of one instance.
+func find(m *Matcher, ids, purls []string) *Claim {
+	own, _ := m.Find(ids, [][]string{purls})
+	return own
+}
+
 // Products are matched as go-vex matches them: by package URLs of image and
 // package, by digests, with what a statement leaves out.
 func TestProducts(t *testing.T) {
@@ -84,14 +90,14 @@ func TestProducts(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := parsed(t, doc(c.products, cleared)).Matcher(c.sub, now)
-			claim := m.Find([]string{"CVE-1"}, []string{curl})
+			claim := find(m, []string{"CVE-1"}, []string{curl})
 			if (claim != nil) != c.matches || claim != nil && claim.Exact != c.exact {
 				t.Errorf("%+v", claim)
 			}
-			if m.Find([]string{"CVE-2"}, []string{curl}) != nil {
+			if find(m, []string{"CVE-2"}, []string{curl}) != nil {
 				t.Error("it matches another vulnerability")
 			}
-			if again := m.Find([]string{"X", "GHSA-1"}, []string{curl}); (again != nil) != c.matches {
+			if again := find(m, []string{"X", "GHSA-1"}, []string{curl}); (again != nil) != c.matches {
 				t.Error("by an alias it is another")
 			}
 		})
@@ -126,14 +132,14 @@ func TestWhichHolds(t *testing.T) {
 		"a newer not_affected one": {[]string{at("2026-02-01T00:00:00Z", "under_investigation"), at("2026-02-02T00:00:00Z", "not_affected")}, NotAffected, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			claim := parsed(t, c.texts...).Matcher(image(), now).Find([]string{"CVE-1"}, []string{curl})
+			claim := find(parsed(t, c.texts...).Matcher(image(), now), []string{"CVE-1"}, []string{curl})
 			if claim == nil || claim.Status != c.status || (claim.Void != "") != (c.void != "") || !strings.Contains(claim.Void, c.void) {
 				t.Errorf("%+v", claim)
 			}
 		})
 	}
 	s := parsed(t, at("2001-01-01T00:00:00Z", "not_affected"))
-	if s.MaxAge = 0; s.Matcher(image(), now).Find([]string{"CVE-1"}, nil).Void != "" {
+	if s.MaxAge = 0; find(s.Matcher(image(), now), []string{"CVE-1"}, nil).Void != "" {
 		t.Error("it is expired, though nothing expires")
 	}
 }
@@ -169,7 +175,7 @@ func TestWhatIsNoStatement(t *testing.T) {
 			t.Errorf("%s: %+v, %v", by, d, err)
 		}
 		s := Set{Documents: []Document{d}}
-		if s.Matcher(image(), now).Find([]string{"CVE-1"}, nil) != nil {
+		if find(s.Matcher(image(), now), []string{"CVE-1"}, nil) != nil {
 			t.Errorf("%s is a person's word", by)
 		}
 	}
@@ -224,15 +230,54 @@ func TestRead(t *testing.T) {
 		}
 		return nil, false, nil
 	}
-	list := func(dir string) ([]string, error) {
+	list := func(dir string) ([]string, bool, error) {
 		if dir == Folder {
-			return []string{"app.openvex.json", "app.openvex.json", "../x.json"}, nil
+			return []string{"app.openvex.json", "app.openvex.json", "../x.json"}, true, nil
 		}
-		return nil, os.ErrNotExist
+		return nil, true, nil
 	}
 	s, err = Read(Options{Given: []string{"more/a.json"}, Discover: true, Guard: guard, List: list})
-	if err != nil || len(s.Documents) != 2 || s.Documents[0].Author != "Base" || !strings.Contains(s.Documents[1].Problem, "pull request (merge it)") {
+	if err != nil || len(s.Documents) != 4 || s.Documents[0].Author != "Base" || !strings.Contains(s.Documents[1].Problem, "pull request (merge it)") {
 		t.Errorf("%+v, %v", s, err)
+	}
+}
+
+// What cannot be known and what is too much end the run, though nobody named it:
+// a statement that raises may be in it.
+func TestDiscoveredTooMuch(t *testing.T) {
+	good := doc(`[{"@id":"pkg:oci/app"}]`, cleared)
+	based := func(names ...string) func(string) ([]string, bool, error) {
+		return func(dir string) ([]string, bool, error) {
+			if dir == Folder {
+				return names, true, nil
+			}
+			return nil, true, nil
+		}
+	}
+	var many []string
+	for i := range maxFiles + 1 {
+		many = append(many, fmt.Sprintf("%d.json", i))
+	}
+	say := func(text string) func(string, int64) ([]byte, bool, error) {
+		return func(string, int64) ([]byte, bool, error) { return []byte(text), true, nil }
+	}
+	out := fault.New(fault.Infra, "fetch it", "the base is out of reach")
+	for name, c := range map[string]struct {
+		o    Options
+		code fault.Code
+	}{
+		"documents":      {Options{List: based(many...), Guard: say(good)}, fault.Usage},
+		"bytes":          {Options{List: based("a.json", "b.json", "c.json", "d.json"), Guard: say(good + strings.Repeat(" ", MaxFile-len(good)))}, fault.Usage},
+		"one's bytes":    {Options{List: based("a.json"), Guard: say(good + strings.Repeat(" ", MaxFile))}, fault.Usage},
+		"one's products": {Options{List: based("a.json"), Guard: say(doc("["+strings.Repeat("{},", maxProducts)+"{}]", cleared))}, fault.Usage},
+		"no list":        {Options{List: func(string) ([]string, bool, error) { return nil, true, out }, Guard: say(good)}, fault.Infra},
+		"no document":    {Options{List: based("a.json"), Guard: func(string, int64) ([]byte, bool, error) { return nil, false, out }}, fault.Infra},
+	} {
+		t.Chdir(t.TempDir())
+		c.o.Discover = true
+		if s, err := Read(c.o); fault.CodeOf(t.Context(), err) != c.code || fault.HintOf(err) == "" {
+			t.Errorf("%s: %v (%s), read %+v", name, err, fault.HintOf(err), s)
+		}
 	}
 }
 
@@ -293,7 +338,7 @@ func FuzzParse(f *testing.F) {
 			t.Fatal(err)
 		}
 		again := Decode(encoded)
-		a, b := s.Matcher(image(), now).Find([]string{"CVE-1"}, []string{curl}), again.Matcher(image(), now).Find([]string{"CVE-1"}, []string{curl})
+		a, b := find(s.Matcher(image(), now), []string{"CVE-1"}, []string{curl}), find(again.Matcher(image(), now), []string{"CVE-1"}, []string{curl})
 		if (a == nil) != (b == nil) || a != nil && (a.Status != b.Status || a.Void != b.Void || a.Exact != b.Exact) {
 			t.Errorf("%+v, and kept %+v", a, b)
 		}

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -42,6 +43,10 @@ func TestList(t *testing.T) {
 			w.WriteHeader(http.StatusBadGateway)
 		case r.URL.Path == "/repos/octo/app/contents/.openvex" && r.URL.Query().Get("ref") == e.Pull.BaseSHA:
 			json.NewEncoder(w).Encode([]map[string]string{{"type": "file", "name": "x.json"}, {"type": "dir", "name": "templates"}, {"type": "symlink", "name": "l.json"}})
+		case r.URL.Path == "/repos/octo/app/contents/full":
+			json.NewEncoder(w).Encode(make([]map[string]string, 1000))
+		case r.URL.Path == "/repos/octo/app/contents/afile":
+			json.NewEncoder(w).Encode(map[string]string{"type": "file", "name": "afile", "encoding": "base64", "content": "e30="})
 		case strings.HasPrefix(r.URL.Path, "/repos/octo/app/git/commits/"+e.Pull.BaseSHA):
 			w.Write([]byte(`{"sha":"` + e.Pull.BaseSHA + `"}`))
 		default:
@@ -61,5 +66,11 @@ func TestList(t *testing.T) {
 	}
 	if names, err := b.List("more"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("by the API: %q, %v", names, err)
+	}
+	if names, err := b.List("afile"); !errors.Is(err, syscall.ENOTDIR) {
+		t.Errorf("by the API: %q, %v", names, err)
+	}
+	if names, err := b.List("full"); err == nil || fault.HintOf(err) == "" {
+		t.Errorf("by the API, of a full page: %q, %v", names, err)
 	}
 }

@@ -63,14 +63,21 @@ func (a *API) hasCommit(ctx context.Context, project int64, sha string) bool {
 	return known.Kind == sticky.Answered && got != nil && got.ID == sha
 }
 
-// folder names the files of a folder of a commit, the first hundred.
+// maxEntries is how many names of a folder GitLab gives on one page, and more
+// are not read.
+const maxEntries = 100
+
+// folder names the files of a folder of a commit. As many as fill a page may not
+// be all.
 func (a *API) folder(ctx context.Context, project int64, sha, path string) ([]string, error) {
 	var nodes []*gl.TreeNode
 	f := a.ask(ctx, func(once gl.RequestOptionFunc) (resp *gl.Response, err error) {
-		nodes, resp, err = a.client.Repositories.ListTree(project, &gl.ListTreeOptions{Path: &path, Ref: &sha, ListOptions: gl.ListOptions{PerPage: 100}}, once)
+		nodes, resp, err = a.client.Repositories.ListTree(project, &gl.ListTreeOptions{Path: &path, Ref: &sha, ListOptions: gl.ListOptions{PerPage: maxEntries}}, once)
 		return resp, err
 	})
 	switch {
+	case f.Kind == sticky.Answered && len(nodes) >= maxEntries:
+		return nil, fmt.Errorf("%s has %d names or more there", path, maxEntries)
 	case f.Kind == sticky.Answered && len(nodes) > 0:
 		var names []string
 		for _, n := range nodes {

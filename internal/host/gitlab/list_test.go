@@ -8,8 +8,11 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
+
+	"github.com/vexxy/action/internal/fault"
 )
 
 // Where the checkout does not have the target branch's commit, the API names the
@@ -27,6 +30,10 @@ func TestListByTheAPI(t *testing.T) {
 			json.NewEncoder(w).Encode([]map[string]string{
 				{"name": "a.json", "type": "blob", "mode": "100644"}, {"name": "templates", "type": "tree", "mode": "040000"}, {"name": "l.json", "type": "blob", "mode": "120000"},
 			})
+		case r.URL.Path == "/api/v4/projects/11/repository/tree" && q.Get("path") == "full":
+			json.NewEncoder(w).Encode(make([]map[string]string, 100))
+		case r.URL.Path == "/api/v4/projects/11/repository/files/afile/raw":
+			w.Write([]byte("{}"))
 		case strings.HasPrefix(r.URL.Path, "/api/v4/projects/11/repository/commits/"+baseSHA):
 			w.Write([]byte(`{"id":"` + baseSHA + `"}`))
 		default:
@@ -49,5 +56,11 @@ func TestListByTheAPI(t *testing.T) {
 	}
 	if names, err := b.List("more"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("%q, %v", names, err)
+	}
+	if names, err := b.List("afile"); !errors.Is(err, syscall.ENOTDIR) {
+		t.Errorf("%q, %v", names, err)
+	}
+	if names, err := b.List("full"); err == nil || fault.HintOf(err) == "" {
+		t.Errorf("of a full page %q, %v", names, err)
 	}
 }
