@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/vexxy/action/internal/config"
@@ -82,6 +83,19 @@ func TestEarlierDocumentsAreNotNamed(t *testing.T) {
 				t.Errorf("%v is left, %v", left, err)
 			}
 		})
+	}
+}
+
+// A run that ends over its baseline, before its engine is there, leaves nothing
+// that a cleanup would look for.
+func TestUnreadableBaselineLeavesNothing(t *testing.T) {
+	state := t.TempDir()
+	j := newJob(t, "push", "", "", "VEXXY_STATE_DIR="+state, "INPUT_BASELINE=attestation", "INPUT_BASELINE-KEY=/nowhere/cosign.pub")
+	if code := Main([]string{"run"}, j.streams(t)); code != int(fault.Usage) || !strings.Contains(j.read(t, j.log), "/nowhere/cosign.pub") {
+		t.Errorf("code %d\n%s", code, j.read(t, j.log))
+	}
+	if left, err := filepath.Glob(filepath.Join(state, "runs", "*")); err != nil || len(left) != 0 {
+		t.Errorf("%q is left, %v", left, err)
 	}
 }
 

@@ -122,7 +122,7 @@ func performLater(ctx context.Context, s Streams, args []string, h host, end *en
 		OutputDir: cfg.OutputDir, StartedAt: started, Attester: attester, Timeline: timeline,
 	}
 	if plan.Baseline, err = baselines(cfg, id, earlier, lookup(s.Environ), attester, h.instead, timeline.Note); err != nil {
-		return fault.Pass, err
+		return closed(ctx, j, end.out, err)
 	}
 	var all []run.Observed
 	for _, o := range seen.images {

@@ -118,7 +118,7 @@ func perform(ctx context.Context, s Streams, args []string, h host, end *ending)
 		plan.Origin = &origins[0]
 	}
 	if plan.Baseline, err = baselines(cfg, id, earlier, lookup(s.Environ), attester, h.instead, timeline.Note); err != nil {
-		return fault.Pass, err // the error has the code
+		return closed(ctx, j, end.out, err)
 	}
 	end.out, err = observe(ctx, s, cfg, plan, j)
 	h.Close()
@@ -169,7 +169,7 @@ func observe(ctx context.Context, s Streams, cfg config.Config, plan run.Plan, j
 	}
 	db := openDatabase(ctx, cfg, plan.Timeline)
 	defer db.close()
-	engine, err := newEngine(making{s, cfg, plan.ID, plan.StartedAt, tmp, helper, plan.Timeline, j, db.matcher})
+	engine, err := newEngine(ctx, making{s, cfg, plan.ID, plan.StartedAt, tmp, helper, plan.Timeline, j, db.matcher})
 	if err != nil {
 		return failed, err
 	}
