@@ -224,9 +224,9 @@ func fromCheckout(ctx context.Context, root, sha, rel string, max int64) ([]byte
 	return git(ctx, root, max, "cat-file", "blob", sha+":"+rel)
 }
 
-// git runs a command that reads, and takes an answer of at most max bytes. Nothing that lies in the checkout can make it
-// run a program or fetch anything: no replaced objects, no repositories that
-// are part of the checkout's files.
+// git runs a command that reads, and takes an answer of at most max bytes.
+// Nothing that lies in the checkout can make it run a program or fetch anything:
+// no replaced objects, no repositories that are part of the checkout's files.
 func git(ctx context.Context, dir string, max int64, args ...string) ([]byte, error) {
 	cmd := exec.CommandContext(ctx, "git", append([]string{
 		"--no-replace-objects", "--literal-pathspecs",
@@ -237,13 +237,30 @@ func git(ctx context.Context, dir string, max int64, args ...string) ([]byte, er
 		"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "LC_ALL=C",
 		"GIT_NO_LAZY_FETCH=1", "GIT_TERMINAL_PROMPT=0", "GIT_OPTIONAL_LOCKS=0", "GIT_CONFIG_NOSYSTEM=1",
 	}
-	out, err := cmd.Output()
-	if int64(len(out)) > max {
-		return nil, fmt.Errorf("git %s: more than %d bytes", args[0], max)
-	}
+	out, complaint := &answer{max: max}, &bytes.Buffer{} // of git's own words, which are few
+	cmd.Stdout, cmd.Stderr = out, complaint
+	err := cmd.Run()
 	var exit *exec.ExitError
-	if errors.As(err, &exit) {
-		return nil, fmt.Errorf("git %s: %s", args[0], foreign.Text(strings.TrimSpace(string(exit.Stderr))).Line(300))
+	switch {
+	case int64(len(out.got)) > max:
+		return nil, fmt.Errorf("git %s: more than %d bytes", args[0], max)
+	case errors.As(err, &exit):
+		return nil, fmt.Errorf("git %s: %s", args[0], foreign.Text(strings.TrimSpace(complaint.String())).Line(300))
 	}
-	return out, err
+	return out.got, err
+}
+
+// answer takes one byte more than it may, and then no more.
+type answer struct {
+	got []byte
+	max int64
+}
+
+func (a *answer) Write(p []byte) (int, error) {
+	if room := max(0, a.max+1-int64(len(a.got))); int64(len(p)) > room {
+		a.got = append(a.got, p[:room]...)
+		return int(room), errors.New("it is more than is read")
+	}
+	a.got = append(a.got, p...)
+	return len(p), nil
 }
