@@ -48,12 +48,12 @@ type making struct {
 }
 
 // newEngine makes the engine that the inputs name.
-func newEngine(m making) (engine, error) {
+func newEngine(ctx context.Context, m making) (engine, error) {
 	if m.cfg.Engine == config.EngineEmbedded {
 		e := embedded.New(m.embedded(), m.timeline, m.journal, m.matcher)
 		return engine{Engine: e, Close: e.Close, expect: func(source.Image) {}}, nil
 	}
-	o, err := m.kubescape()
+	o, err := m.kubescape(ctx)
 	if err != nil {
 		return engine{}, err
 	}
@@ -76,7 +76,7 @@ func (m making) embedded() embedded.Options {
 }
 
 // kubescape translates the inputs for the Kubescape engine.
-func (m making) kubescape() (kubescape.Options, error) {
+func (m making) kubescape(ctx context.Context) (kubescape.Options, error) {
 	cfg, k := m.cfg, m.cfg.Cluster
 	support, err := filepath.Abs(filepath.Join(cfg.OutputDir, supportFolder))
 	if err != nil {
@@ -92,6 +92,7 @@ func (m making) kubescape() (kubescape.Options, error) {
 		Cluster: cluster.Options{
 			RunID: m.id, Provider: k.Provider, NodeImage: k.NodeImage, Pids: cfg.PidsLimit,
 			Mirrors: mirrors(k.Mirrors), Dir: m.tmp, Journal: m.journal, Note: m.timeline.Note,
+			Unseen: seesOtherFiles(ctx, dockerSocket(lookup(m.streams.Environ)), containerMarks),
 		},
 		Archives: k.Archives, Retain: k.Retain, SupportDir: support, Redact: m.redact,
 		Chart: kubescape.ChartSource{Chart: k.Chart, Version: version, Digest: k.ChartDigest, Values: k.Values},

@@ -10,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/vexxy/action/internal/base"
 	"github.com/vexxy/action/internal/config"
 	"github.com/vexxy/action/internal/fault"
 	"github.com/vexxy/action/internal/host/github"
@@ -22,11 +21,11 @@ import (
 // gitHub is the host of a job on GitHub.
 type gitHub struct {
 	*github.Host
+	checkout
 	s      Streams
 	getenv func(string) string
 	event  github.Event
-	failed error      // why the event could not be read
-	base   *base.Base // of a pull request
+	failed error // why the event could not be read
 	begun  time.Time
 	found  *pullRequest // what pull has found
 }
@@ -56,37 +55,14 @@ func (g *gitHub) token() string {
 	return ""
 }
 
-// readFile reads the configuration: of a pull request as it is in the base
-// commit, so that no request loosens the policy that it is held to, nor brings
-// commands of its own.
-func (g *gitHub) readFile(path string) ([]byte, error) {
-	if g.base == nil {
-		return os.ReadFile(path)
-	}
-	return g.base.ReadFile(path)
-}
-
-// instead guards the baseline and people's statements: a pull request that
-// brought its own would say itself what of it is new, and what is not affected.
-func (g *gitHub) instead(path string, max int64) ([]byte, bool, error) {
-	if g.base == nil {
-		return nil, false, nil
-	}
-	return g.base.Instead(path, max)
-}
-
-func (g *gitHub) list(dir string) ([]string, bool, error) { return listed(dir, g.base) }
-
 // loaded masks the secrets. What holds them, and the files by which a step
 // commands the runner, are not for what runs beside the program.
 func (g *gitHub) loaded(cfg config.Config) []string {
 	for _, secret := range cfg.Secrets() {
 		g.Mask(secret.Reveal())
 	}
-	if g.base != nil {
-		for _, line := range g.base.Ignored() {
-			g.Annotate(github.Warning, "vexxy: configuration of the base", line)
-		}
+	for _, line := range g.ignored() {
+		g.Annotate(github.Warning, "vexxy: configuration of the base", line)
 	}
 	return slices.DeleteFunc(slices.Clone(g.s.Environ), func(kv string) bool {
 		name, _, _ := strings.Cut(kv, "=")

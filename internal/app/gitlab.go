@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/vexxy/action/internal/base"
 	"github.com/vexxy/action/internal/baseline"
 	"github.com/vexxy/action/internal/config"
 	"github.com/vexxy/action/internal/fault"
@@ -23,11 +22,11 @@ import (
 // gitLab is the host of a job in a GitLab pipeline.
 type gitLab struct {
 	*gitlab.Host
+	checkout
 	s      Streams
 	getenv func(string) string
 	job    gitlab.Job
-	failed error      // why the job could not be read
-	base   *base.Base // of a merge request
+	failed error // why the job could not be read
 	begun  time.Time
 }
 
@@ -54,25 +53,6 @@ func (g *gitLab) usable() error {
 	return g.failed
 }
 
-// readFile reads the configuration: of a merge request as it is in the target
-// branch's commit, so that no request loosens the policy that it is held to,
-// nor brings commands of its own.
-func (g *gitLab) readFile(path string) ([]byte, error) {
-	if g.base == nil {
-		return os.ReadFile(path)
-	}
-	return g.base.ReadFile(path)
-}
-
-// instead guards the baseline and people's statements: a merge request that
-// brought its own would say itself what of it is new, and what is not affected.
-func (g *gitLab) instead(path string, max int64) ([]byte, bool, error) {
-	if g.base == nil {
-		return nil, false, nil
-	}
-	return g.base.Instead(path, max)
-}
-
 // origins is this pipeline, at the commit of the merge request's head or the
 // job's own.
 func (g *gitLab) origins() ([]record.Origin, error) {
@@ -91,18 +71,14 @@ func (g *gitLab) artifact(context.Context, string, config.Secret) (string, basel
 	return "", nil, nil, fault.New(fault.Usage, "let the job download it (needs: project), and name its result.json", "only a job on GitHub takes a baseline from an artifact")
 }
 
-func (g *gitLab) list(dir string) ([]string, bool, error) { return listed(dir, g.base) }
-
 // store is none: GitLab has no store of attestations beside the registry.
 func (g *gitLab) store(config.Config) (store, error) { return (&terminal{}).store(config.Config{}) }
 
 // loaded says what this job lacks, and takes the job's secrets away from what
 // runs beside the program: GitLab cannot mask them from here.
 func (g *gitLab) loaded(cfg config.Config) []string {
-	if g.base != nil {
-		for _, line := range g.base.Ignored() {
-			g.Remark(gitlab.Warning, "configuration of the target branch", line)
-		}
+	for _, line := range g.ignored() {
+		g.Remark(gitlab.Warning, "configuration of the target branch", line)
 	}
 	for _, f := range inspectGitLab(g.getenv, "/") {
 		if !f.ok {

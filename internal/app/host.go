@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"io"
-	"os"
 
 	"golang.org/x/term"
 
@@ -18,6 +17,13 @@ import (
 	"github.com/vexxy/action/internal/run"
 )
 
+// files gives the job's own files, or those that hold instead: see checkout.
+type files interface {
+	readFile(path string) ([]byte, error)
+	instead(path string, max int64) ([]byte, bool, error)
+	list(dir string) ([]string, bool, error)
+}
+
 // host is where a run is shown while it runs, and where what came of it goes.
 type host interface {
 	run.Progress
@@ -25,16 +31,10 @@ type host interface {
 	Close()
 	// usable says why no run can be made here, if so.
 	usable() error
-	// readFile reads the configuration file.
-	readFile(path string) ([]byte, error)
-	// instead guards the baseline and people's statements: see baseline.Guard.
-	instead(path string, max int64) ([]byte, bool, error)
+	files
 	// artifact gives the files of an earlier run's artifact, which from names in
 	// words. close is to be called in the end.
 	artifact(ctx context.Context, name string, token config.Secret) (from string, files baseline.Reader, close func(), err error)
-	// list names the files of a folder that hold instead of those here: see
-	// triage.Options.
-	list(dir string) ([]string, bool, error)
 	// loaded is told the inputs, and gives the environment of what runs beside
 	// the program.
 	loaded(cfg config.Config) []string
@@ -82,26 +82,21 @@ func newHost(s Streams) host {
 	case gitlab.Here(getenv):
 		return newGitLab(s, getenv)
 	}
-	return &terminal{local.ForFile(s.Err, lookup(s.Environ)), s}
+	return &terminal{Progress: local.ForFile(s.Err, lookup(s.Environ)), s: s}
 }
 
 // terminal is the host of a person, or of a log that nobody knows more about.
 type terminal struct {
 	*local.Progress
+	checkout
 	s Streams
 }
 
 func (t *terminal) usable() error { return nil }
 
-func (t *terminal) readFile(path string) ([]byte, error) { return os.ReadFile(path) }
-
-func (t *terminal) instead(string, int64) ([]byte, bool, error) { return nil, false, nil }
-
 func (t *terminal) artifact(context.Context, string, config.Secret) (string, baseline.Reader, func(), error) {
 	return "", nil, nil, fault.New(fault.Usage, "download it, and name its result.json", "only a job on GitHub has artifacts")
 }
-
-func (t *terminal) list(string) ([]string, bool, error) { return nil, false, nil }
 
 func (t *terminal) loaded(config.Config) []string { return t.s.Environ }
 

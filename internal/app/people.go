@@ -1,26 +1,11 @@
 package app
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 
-	"github.com/vexxy/action/internal/base"
 	"github.com/vexxy/action/internal/foreign"
 	"github.com/vexxy/action/internal/judge"
 )
-
-// listed names what a folder has in the base commit, where there is one: what a
-// change has made of it says neither what is in it nor what it is.
-func listed(dir string, b *base.Base) (names []string, instead bool, err error) {
-	if b == nil {
-		return nil, false, nil
-	}
-	if names, err = b.List(dir); errors.Is(err, fs.ErrNotExist) {
-		err = nil
-	}
-	return names, true, err
-}
 
 // maxTold is how many contradictions an annotation names.
 const maxTold = 10

@@ -147,10 +147,8 @@ func TestChangeKeepsTheBasesPeople(t *testing.T) {
 			if info, err := os.Stat(".openvex"); err == nil && info.IsDir() {
 				write(t, ".openvex/step.json", raises)
 			}
-			b := base.New(change, dir)
-			set, err := triage.Read(triage.Options{
-				Given: c.given, Discover: true, Guard: b.Instead, List: func(dir string) ([]string, bool, error) { return listed(dir, b) },
-			})
+			of := checkout{base.New(change, dir)}
+			set, err := triage.Read(triage.Options{Given: c.given, Discover: true, Guard: of.instead, List: of.list})
 			if err != nil {
 				t.Fatal(err)
 			}

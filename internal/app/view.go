@@ -5,10 +5,45 @@ import (
 	"fmt"
 	"os"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/moby/moby/client"
 )
+
+// containerMarks are files that Docker and Podman put into every container.
+var containerMarks = []string{"/.dockerenv", "/run/.containerenv"}
+
+// seesOtherFiles reports whether the engine at a socket sees other files than
+// this process, which is in a container by one of the marks: what is mounted by a path of here would
+// be something else there, and be made there where it is not. Where it cannot be
+// known it is so. An engine without a socket is somebody else's to look at.
+func seesOtherFiles(ctx context.Context, socket string, marks []string) bool {
+	if socket == "" || !slices.ContainsFunc(marks, func(mark string) bool { _, err := os.Stat(mark); return err == nil }) {
+		return false
+	}
+	pid, err := peer(ctx, socket)
+	if err != nil || pid == 0 {
+		return true
+	}
+	ours, err := os.Stat("/")
+	theirs, errTheirs := os.Stat(fmt.Sprintf("/proc/%d/root/", pid))
+	return err != nil || errTheirs != nil || !os.SameFile(ours, theirs)
+}
+
+// dockerSocket is where Docker's command line finds the engine, empty for one
+// that is reached otherwise.
+func dockerSocket(getenv func(string) string) string {
+	at := getenv("DOCKER_HOST")
+	if at == "" {
+		at = client.DefaultDockerHost
+	}
+	socket, _ := strings.CutPrefix(at, "unix://")
+	if !strings.HasPrefix(socket, "/") {
+		return ""
+	}
+	return socket
+}
 
 // inspectView says whether this process sees what the engine starts: its
 // processes, its networks, its control groups. On the machine itself it does;

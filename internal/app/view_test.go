@@ -24,6 +24,40 @@ func TestPeer(t *testing.T) {
 	}
 }
 
+// In a container only what is known to be seen alike is mounted by its path.
+func TestSeesOtherFiles(t *testing.T) {
+	dir := t.TempDir()
+	mark, socket := filepath.Join(dir, "mark"), filepath.Join(dir, "s")
+	write(t, mark, "")
+	l, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	marked := []string{filepath.Join(dir, "none"), mark}
+	for _, c := range []struct {
+		name, socket string
+		marks        []string
+		want         bool
+	}{
+		{"on the machine itself", filepath.Join(dir, "nobody"), marked[:1], false},
+		{"in a container with the engine", socket, marked, false}, // this process serves the socket
+		{"in a container, the engine out of sight", filepath.Join(dir, "nobody"), marked, true},
+		{"an engine without a socket", "", marked, false},
+	} {
+		if got := seesOtherFiles(t.Context(), c.socket, c.marks); got != c.want {
+			t.Errorf("%s: %v", c.name, got)
+		}
+	}
+	for host, want := range map[string]string{
+		"": "/var/run/docker.sock", "unix:///run/user/1000/docker.sock": "/run/user/1000/docker.sock", "tcp://docker:2375": "", "ssh://a": "",
+	} {
+		if got := dockerSocket(func(string) string { return host }); got != want {
+			t.Errorf("%q: %q", host, got)
+		}
+	}
+}
+
 // Control groups as they are seen on a machine and in containers, of both
 // versions and of both at once.
 func TestGroupsWithin(t *testing.T) {

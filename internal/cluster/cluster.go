@@ -76,8 +76,10 @@ type Options struct {
 	Config []byte
 	// Pids bounds the processes of each pod, 0 for the kubelet's default.
 	Pids int64
-	// Mounts are given to every node; see Deliver.
+	// Mounts are given to every node; see Deliver. Unseen says that the engine
+	// cannot mount them: it sees other files than this process.
 	Mounts []Mount
+	Unseen bool
 	// Mirrors say where nodes pull from instead: URLs by registry host.
 	Mirrors map[string]string
 	// Dir is a private folder for the kubeconfig.
@@ -107,7 +109,7 @@ func New(o Options) (*Cluster, error) {
 	if e.binary == "docker" {
 		remote = Elsewhere(os.Getenv("DOCKER_HOST"))
 	}
-	config, err := configuration(o, remote == "")
+	config, err := configuration(o, remote == "" && !o.Unseen)
 	if err != nil {
 		return nil, err
 	}
