@@ -50,6 +50,21 @@ func (p *Patience) Wait(ctx context.Context, f Failure) error {
 	return pause(ctx, wait)
 }
 
+// Try repeats a request until it is answered or fails for good, or the budget
+// does not last: then the failure says so.
+func (p *Patience) Try(ctx context.Context, try func(context.Context) Failure) Failure {
+	for {
+		f := try(ctx)
+		if f.Kind != Passing && f.Kind != Limited {
+			return f
+		}
+		if err := p.Wait(ctx, f); err != nil {
+			f.What = err.Error()
+			return f
+		}
+	}
+}
+
 func pause(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

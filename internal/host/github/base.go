@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"time"
 
 	gh "github.com/google/go-github/v60/github"
 
@@ -45,25 +44,18 @@ func (a *API) file(ctx context.Context, e Event, sha, path string) ([]byte, erro
 // inCommit tries to read something of a commit until it is answered. To a token
 // that may not see it GitHub answers as to a file that is not there: which of
 // both, the commit tells.
-func inCommit[T any](ctx context.Context, a *API, e Event, sha, path string, try func(ctx context.Context, e Event, sha, path string) (T, sticky.Failure)) (none T, err error) {
-	p := sticky.Patience{Until: time.Now().Add(a.budget), Next: a.backoff}
-	for {
-		got, f := try(ctx, e, sha, path)
-		switch f.Kind {
-		case sticky.Answered:
-			return got, nil
-		case sticky.Passing, sticky.Limited:
-			if err := p.Wait(ctx, f); err != nil {
-				return none, err
-			}
-			continue
-		case sticky.Missing:
-			if a.hasCommit(ctx, e, sha) {
-				return none, fmt.Errorf("%s: %w", path, fs.ErrNotExist)
-			}
-		}
-		return none, errors.New(f.What)
+func inCommit[T any](ctx context.Context, a *API, e Event, sha, path string, try func(ctx context.Context, e Event, sha, path string) (T, sticky.Failure)) (got T, err error) {
+	f := a.patiently(ctx, func(ctx context.Context) (f sticky.Failure) {
+		got, f = try(ctx, e, sha, path)
+		return f
+	})
+	switch {
+	case f.Kind == sticky.Answered:
+		return got, nil
+	case f.Kind == sticky.Missing && a.hasCommit(ctx, e, sha):
+		return got, fmt.Errorf("%s: %w", path, fs.ErrNotExist)
 	}
+	return got, errors.New(f.What)
 }
 
 func (a *API) hasCommit(ctx context.Context, e Event, sha string) bool {

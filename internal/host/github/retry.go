@@ -60,16 +60,7 @@ func (a *API) patiently(ctx context.Context, try func(context.Context) sticky.Fa
 	ctx, cancel := context.WithTimeoutCause(ctx, a.budget, fmt.Errorf("not done after %s", a.budget))
 	defer cancel()
 	p := sticky.Patience{Until: time.Now().Add(a.budget), Next: a.backoff}
-	for {
-		f := try(ctx)
-		if f.Kind != sticky.Passing && f.Kind != sticky.Limited {
-			return f
-		}
-		if err := p.Wait(ctx, f); err != nil {
-			f.What = err.Error()
-			return f
-		}
-	}
+	return p.Try(ctx, try)
 }
 
 // answerOf finds the response in the library's errors, and what it says.

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"time"
 
 	"github.com/vexxy/action/internal/fault"
 	"github.com/vexxy/action/internal/sticky"
@@ -15,7 +14,8 @@ import (
 
 // Stored is an attestation in GitHub's store.
 type Stored struct {
-	// ID is the store's, 0 for one that was there already.
+	// ID is the store's, 0 for one that was there already or whose answer got
+	// lost.
 	ID int64
 	// URL leads to its page, empty where it is not known.
 	URL string
@@ -47,8 +47,18 @@ func (a *API) StoreAttestation(ctx context.Context, owner, repo, digest string, 
 	var made struct {
 		ID int64 `json:"id"`
 	}
-	if _, err := a.exchange(ctx, http.MethodPost, path, map[string]json.RawMessage{"bundle": bundle}, &made); err != nil {
-		return Stored{}, storeFault(doing, err)
+	tried := false
+	if f := a.patiently(ctx, func(ctx context.Context) sticky.Failure {
+		if tried { // the answer may have got lost, and not the request
+			if got, err := a.lookUp(ctx, path, digest, want); err == nil && got == there {
+				return sticky.Failure{Kind: sticky.Answered}
+			}
+		}
+		tried = true
+		_, f := a.tryExchange(ctx, http.MethodPost, path, map[string]json.RawMessage{"bundle": bundle}, &made)
+		return f
+	}); f.Kind != sticky.Answered {
+		return Stored{}, storeFault(doing, &apiFault{f})
 	}
 	s := Stored{ID: made.ID}
 	switch got, err := a.lookUp(ctx, path, digest, want); {
@@ -59,7 +69,7 @@ func (a *API) StoreAttestation(ctx context.Context, owner, repo, digest string, 
 	case got == absent:
 		return Stored{}, fault.New(fault.Attest, "try again; see https://www.githubstatus.com", "%s: the store took it as %d and does not give it back", doing, made.ID)
 	}
-	if a.client.BaseURL.Host == "api.github.com" {
+	if s.ID != 0 && a.client.BaseURL.Host == "api.github.com" {
 		s.URL = fmt.Sprintf("https://github.com/%s/%s/attestations/%d", owner, repo, made.ID)
 	}
 	return s, nil
@@ -90,8 +100,13 @@ func envelopeOf(bundle []byte) (envelope, error) {
 	return b.Envelope, nil
 }
 
-// maxStored is how many pages of a digest's attestations are read, of 100 each.
-const maxStored = 5
+// pageOf is how many of a digest's attestations are asked for at a time: each
+// may be of many megabytes, and the answer is bounded. maxStored is how many
+// such pages are read.
+const (
+	pageOf    = 10
+	maxStored = 50
+)
 
 // found is what is known of an envelope in the store.
 type found int
@@ -112,7 +127,7 @@ func (a *API) lookUp(ctx context.Context, path, digest string, want envelope) (f
 				BundleURL string          `json:"bundle_url"`
 			} `json:"attestations"`
 		}
-		next, err := a.exchange(ctx, http.MethodGet, path+"/"+url.PathEscape(digest)+"?per_page=100"+after, nil, &list)
+		next, err := a.get(ctx, fmt.Sprintf("%s/%s?per_page=%d%s", path, url.PathEscape(digest), pageOf, after), &list)
 		var f *apiFault
 		if errors.As(err, &f) && f.Kind == sticky.Missing {
 			return absent, nil // nothing is stored for the digest
@@ -140,21 +155,16 @@ type apiFault struct{ sticky.Failure }
 
 func (f *apiFault) Error() string { return f.What }
 
-// exchange sends a request, again where that may help, and reads the answer.
-func (a *API) exchange(ctx context.Context, method, path string, body, into any) (next string, err error) {
-	p := sticky.Patience{Until: time.Now().Add(a.budget), Next: a.backoff}
-	for {
-		next, f := a.tryExchange(ctx, method, path, body, into)
-		if f.Kind == sticky.Answered {
-			return next, nil
-		}
-		if f.Kind != sticky.Passing && f.Kind != sticky.Limited {
-			return "", &apiFault{f}
-		}
-		if err := p.Wait(ctx, f); err != nil {
-			return "", &apiFault{sticky.Failure{Kind: f.Kind, Status: f.Status, What: err.Error()}}
-		}
+// get asks, again where that may help, and reads the answer.
+func (a *API) get(ctx context.Context, path string, into any) (next string, err error) {
+	f := a.patiently(ctx, func(ctx context.Context) (f sticky.Failure) {
+		next, f = a.tryExchange(ctx, http.MethodGet, path, nil, into)
+		return f
+	})
+	if f.Kind != sticky.Answered {
+		return "", &apiFault{f}
 	}
+	return next, nil
 }
 
 func (a *API) tryExchange(ctx context.Context, method, path string, body, into any) (string, sticky.Failure) {

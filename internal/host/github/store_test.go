@@ -118,6 +118,29 @@ func TestStoreAttestation(t *testing.T) {
 	}
 }
 
+// A bundle whose answer got lost is not stored twice: the store forgets none.
+func TestStoredAndNotAnswered(t *testing.T) {
+	s, api := newStore(t)
+	s.spoil = func(w http.ResponseWriter, r *http.Request, _ int) bool {
+		if r.Method != http.MethodPost {
+			return false
+		}
+		var in struct {
+			Bundle json.RawMessage `json:"bundle"`
+		}
+		if err := json.NewDecoder(r.Body).Decode(&in); err != nil {
+			t.Error(err)
+		}
+		s.bundles = append(s.bundles, in.Bundle)
+		w.WriteHeader(http.StatusBadGateway)
+		return true
+	}
+	got, err := api.StoreAttestation(t.Context(), "octo", "app", storeDigest, signedBundle("b25l"))
+	if err != nil || got != (Stored{}) || s.posts != 1 || len(s.bundles) != 1 {
+		t.Errorf("%+v, %v, %d requests, %d bundles", got, err, s.posts, len(s.bundles))
+	}
+}
+
 // Whatever the store answers, there is an end, the code is that of attesting,
 // and the hint says what to do.
 func TestStoreThatFails(t *testing.T) {

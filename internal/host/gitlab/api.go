@@ -132,16 +132,9 @@ func fail(resp *gl.Response, err error) sticky.Failure {
 // is used up.
 func (a *API) ask(ctx context.Context, try func(gl.RequestOptionFunc) (*gl.Response, error)) sticky.Failure {
 	p := sticky.Patience{Until: time.Now().Add(a.budget), Next: a.backoff}
-	for {
+	return p.Try(ctx, func(ctx context.Context) sticky.Failure {
 		once, cancel := a.once(ctx)
-		f := fail(try(once))
-		cancel()
-		if f.Kind != sticky.Passing && f.Kind != sticky.Limited {
-			return f
-		}
-		if err := p.Wait(ctx, f); err != nil {
-			f.What = err.Error()
-			return f
-		}
-	}
+		defer cancel()
+		return fail(try(once))
+	})
 }
