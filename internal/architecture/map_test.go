@@ -50,9 +50,9 @@ var packages = []row{
 	{"vexdoc", []string{"foreign", "judge", "record", "subject"}},
 	{"config", []string{"fault", "gate", "inventory"}},
 	{"gate", []string{"baseline", "evidence", "fault", "foreign", "inventory", "judge"}},
-	{"baseline", []string{"fault", "foreign", "inventory", "judge", "subject"}},
+	{"baseline", []string{"fault", "foreign", "inventory", "jsonlist", "judge", "subject"}},
 	{"judge", []string{"evidence", "foreign", "inventory", "record", "triage"}},
-	{"triage", []string{"fault", "foreign", "subject"}},
+	{"triage", []string{"fault", "foreign", "jsonlist", "subject"}},
 	{"judge/judgetest", []string{"evidence", "inventory", "record", "subject"}},
 	{"sbom", []string{"record"}},
 
@@ -73,6 +73,7 @@ var packages = []row{
 	{"inventory", nil},
 	{"subject", nil},
 	{"foreign", nil},
+	{"jsonlist", nil},
 	{"foreign/foreigntest", nil},
 	{"fault", nil},
 

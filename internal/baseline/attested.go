@@ -9,6 +9,7 @@ import (
 
 	packageurl "github.com/package-url/packageurl-go"
 
+	"github.com/vexxy/action/internal/jsonlist"
 	"github.com/vexxy/action/internal/judge"
 )
 
@@ -62,7 +63,7 @@ func (p *vexProducts) UnmarshalJSON(data []byte) error   { return all(data, maxA
 func (p *vexParts) UnmarshalJSON(data []byte) error      { return all(data, maxStatements, p) }
 
 func all[T any, L ~[]T](data []byte, max int, into *L) error {
-	return each(data, max, func(d *json.Decoder) error {
+	return jsonlist.Each(data, max, func(d *json.Decoder) error {
 		var one T
 		err := d.Decode(&one)
 		*into = append(*into, one)

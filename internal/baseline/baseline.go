@@ -14,6 +14,7 @@ import (
 	"github.com/vexxy/action/internal/fault"
 	"github.com/vexxy/action/internal/foreign"
 	"github.com/vexxy/action/internal/inventory"
+	"github.com/vexxy/action/internal/jsonlist"
 	"github.com/vexxy/action/internal/judge"
 )
 
@@ -85,19 +86,10 @@ func Encode(b Baseline) ([]byte, error) {
 	}
 	var out bytes.Buffer
 	out.Write(bytes.TrimSuffix(head, []byte("null}"))) // the statements are last
-	out.WriteByte('[')
-	for i := range statements {
-		line, err := json.Marshal(&statements[i])
-		if err != nil {
-			return nil, fmt.Errorf("encoding baseline: %w", err)
-		}
-		if i > 0 {
-			out.WriteByte(',')
-		}
-		out.WriteByte('\n')
-		out.Write(line)
+	if err := jsonlist.Write(&out, statements); err != nil {
+		return nil, fmt.Errorf("encoding baseline: %w", err)
 	}
-	out.WriteString("]}\n")
+	out.WriteString("}\n")
 	return out.Bytes(), nil
 }
 

@@ -1,12 +1,12 @@
 package baseline
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"slices"
 
 	"github.com/vexxy/action/internal/inventory"
+	"github.com/vexxy/action/internal/jsonlist"
 	"github.com/vexxy/action/internal/judge"
 )
 
@@ -19,7 +19,7 @@ type (
 )
 
 func (s *statements) UnmarshalJSON(data []byte) error {
-	return each(data, maxStatements, func(d *json.Decoder) error {
+	return jsonlist.Each(data, maxStatements, func(d *json.Decoder) error {
 		var one struct {
 			Statement
 			Aliases aliases `json:"aliases"`
@@ -37,7 +37,7 @@ func (s *statements) UnmarshalJSON(data []byte) error {
 }
 
 func (i *images) UnmarshalJSON(data []byte) error {
-	return each(data, maxImages, func(d *json.Decoder) error {
+	return jsonlist.Each(data, maxImages, func(d *json.Decoder) error {
 		var one entry
 		if err := d.Decode(&one); err != nil {
 			return err
@@ -51,7 +51,7 @@ func (i *images) UnmarshalJSON(data []byte) error {
 }
 
 func (a *aliases) UnmarshalJSON(data []byte) error {
-	return each(data, maxAliases, func(d *json.Decoder) error {
+	return jsonlist.Each(data, maxAliases, func(d *json.Decoder) error {
 		var one string
 		if err := d.Decode(&one); err != nil {
 			return err
@@ -59,29 +59,6 @@ func (a *aliases) UnmarshalJSON(data []byte) error {
 		*a = append(*a, one)
 		return nil
 	})
-}
-
-// each gives the items of a JSON list, at most max, to the function one by one.
-// null is an empty list.
-func each(data []byte, max int, item func(*json.Decoder) error) error {
-	if bytes.Equal(data, []byte("null")) {
-		return nil
-	}
-	d := json.NewDecoder(bytes.NewReader(data))
-	if t, err := d.Token(); err != nil {
-		return err
-	} else if t != json.Delim('[') {
-		return fmt.Errorf("it has %.40q in place of a list", fmt.Sprint(t))
-	}
-	for n := 0; d.More(); n++ {
-		if n == max {
-			return fmt.Errorf("a list in it has more than %d items", max)
-		}
-		if err := item(d); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // check refuses what no run of vexxy writes, and cuts nothing: half a name

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/vexxy/action/internal/jsonlist"
 )
 
 // form is the version of the form in which a record keeps a set.
@@ -26,19 +28,11 @@ func Encode(s *Set) ([]byte, error) {
 	}
 	var out bytes.Buffer
 	out.Write(bytes.TrimSuffix(head, []byte("}")))
-	out.WriteString(`,"documents":[`)
-	for i := range s.Documents {
-		line, err := json.Marshal(&s.Documents[i])
-		if err != nil {
-			return nil, fmt.Errorf("encoding VEX: %w", err)
-		}
-		if i > 0 {
-			out.WriteByte(',')
-		}
-		out.WriteByte('\n')
-		out.Write(line)
+	out.WriteString(`,"documents":`)
+	if err := jsonlist.Write(&out, s.Documents); err != nil {
+		return nil, fmt.Errorf("encoding VEX: %w", err)
 	}
-	out.WriteString("]}\n")
+	out.WriteString("}\n")
 	return out.Bytes(), nil
 }
 

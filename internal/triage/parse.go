@@ -1,7 +1,6 @@
 package triage
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,6 +10,7 @@ import (
 	"time"
 
 	"github.com/vexxy/action/internal/foreign"
+	"github.com/vexxy/action/internal/jsonlist"
 )
 
 // The bounds of what is read.
@@ -84,28 +84,18 @@ func (l *wireProducts) UnmarshalJSON(data []byte) error   { return items(data, m
 func (l *wireComponents) UnmarshalJSON(data []byte) error { return items(data, maxParts, l) }
 func (l *names) UnmarshalJSON(data []byte) error          { return items(data, maxNames, l) }
 
-// items reads a JSON list of at most max items. null is an empty list.
+// items reads a JSON list of at most max items.
 func items[T any, L ~[]T](data []byte, max int, into *L) error {
-	if bytes.Equal(data, []byte("null")) {
-		return nil
-	}
-	d := json.NewDecoder(bytes.NewReader(data))
-	if t, err := d.Token(); err != nil {
-		return err
-	} else if t != json.Delim('[') {
-		return fmt.Errorf("it has %.40q in place of a list", fmt.Sprint(t))
-	}
-	for d.More() {
-		if len(*into) == max {
-			return tooMuch(fmt.Sprintf("a list in it has more than %d items", max))
-		}
+	err := jsonlist.Each(data, max, func(d *json.Decoder) error {
 		var one T
-		if err := d.Decode(&one); err != nil {
-			return err
-		}
+		err := d.Decode(&one)
 		*into = append(*into, one)
+		return err
+	})
+	if errors.Is(err, jsonlist.ErrTooMany) {
+		return tooMuch(err.Error())
 	}
-	return nil
+	return err
 }
 
 // wireVulnerability is an object, or the plain name of OpenVEX 0.0.
