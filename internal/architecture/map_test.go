@@ -33,7 +33,7 @@ var packages = []row{
 	{"host/github/githubtest", []string{"sticky/stickytest"}},
 	{"host/gitlab", []string{"base", "bearer", "fault", "foreign", "steplog", "sticky"}},
 	{"host/gitlab/gitlabtest", []string{"sticky/stickytest"}},
-	{"host/local", []string{"fault", "foreign"}},
+	{"host/local", []string{"fault", "foreign", "steplog"}},
 	{"base", []string{"fault", "foreign"}},
 	{"bearer", []string{"foreign"}},
 	{"steplog", []string{"foreign"}},

@@ -36,11 +36,7 @@ type Log struct {
 	mu       *sync.Mutex // of all that writes to the log
 	sink     Sink
 	steps    []*step // those that run, oldest first
-	window   time.Time
-	total    time.Duration
-	files    int
-	packages int
-	beat     time.Time
+	observed Observation
 	every    time.Duration
 	stop     chan struct{}
 	done     chan struct{}
@@ -102,7 +98,7 @@ func (l *Log) end(s *step, err error) {
 		s.notes = append(s.notes, Lines(err.Error())...)
 	}
 	now := time.Now()
-	l.sink.Group(Group{fmt.Sprintf("%s %s (%s)", mark, s.name, short(now.Sub(s.start))), s.start, now, s.notes})
+	l.sink.Group(Group{fmt.Sprintf("%s %s (%s)", mark, s.name, Short(now.Sub(s.start))), s.start, now, s.notes})
 }
 
 // Window says that the observation begins now and lasts at most total. A total
@@ -110,8 +106,7 @@ func (l *Log) end(s *step, err error) {
 func (l *Log) Window(total time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.window, l.total = time.Now(), total
-	l.beat = l.window
+	l.observed.Begin(total)
 }
 
 // Seen says how many different files the workload has used so far, and how
@@ -119,7 +114,7 @@ func (l *Log) Window(total time.Duration) {
 func (l *Log) Seen(files, packages int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.files, l.packages = files, packages
+	l.observed.Saw(files, packages)
 }
 
 // Note keeps one line for the group of the step that began last, or prints it
@@ -164,10 +159,8 @@ func (l *Log) tick() {
 			return
 		case now := <-ticker.C:
 			l.mu.Lock()
-			if l.total > 0 && now.Sub(l.beat) >= l.every {
-				l.beat = now
-				gone := now.Sub(l.window)
-				l.line("  %s, at most %s left, %d files and %d packages seen", short(gone), short(max(0, l.total-gone)), l.files, l.packages)
+			if l.observed.Due(now, l.every) {
+				l.line("  %s", l.observed.Text(now))
 			}
 			l.mu.Unlock()
 		}
@@ -183,16 +176,4 @@ func (l *Log) line(format string, args ...any) {
 // Lines splits a text at its line breaks, without empty lines.
 func Lines(s string) []string {
 	return strings.FieldsFunc(s, func(r rune) bool { return r == '\n' || r == '\r' })
-}
-
-// short gives a duration as people say it: 0.4s, 12s, 3m05s.
-func short(d time.Duration) string {
-	if d < 10*time.Second {
-		return fmt.Sprintf("%.1fs", d.Seconds())
-	}
-	d = d.Round(time.Second)
-	if d < time.Minute {
-		return fmt.Sprintf("%.0fs", d.Seconds())
-	}
-	return fmt.Sprintf("%dm%02ds", int(d.Minutes()), int(d.Seconds())%60)
 }

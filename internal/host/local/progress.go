@@ -12,6 +12,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/vexxy/action/internal/foreign"
+	"github.com/vexxy/action/internal/steplog"
 )
 
 // Options say what the output can do. The zero value is a plain log.
@@ -36,12 +37,8 @@ type Progress struct {
 	out      io.Writer
 	opt      Options
 	steps    []*step // those that run, oldest first
-	window   time.Time
-	total    time.Duration
-	files    int
-	packages int
-	beat     time.Time // of the last heartbeat
-	drawn    bool      // a live line is on the terminal
+	observed steplog.Observation
+	drawn    bool // a live line is on the terminal
 	stop     chan struct{}
 	done     chan struct{}
 	closed   bool
@@ -106,7 +103,7 @@ func (p *Progress) end(s *step, err error) {
 	if err != nil {
 		mark = "✗"
 	}
-	p.line("%s %s (%s)", mark, s.name, short(time.Since(s.start)))
+	p.line("%s %s (%s)", mark, s.name, steplog.Short(time.Since(s.start)))
 	p.draw()
 }
 
@@ -115,8 +112,7 @@ func (p *Progress) end(s *step, err error) {
 func (p *Progress) Window(total time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.window, p.total = time.Now(), total
-	p.beat = p.window
+	p.observed.Begin(total)
 	p.draw()
 }
 
@@ -125,7 +121,7 @@ func (p *Progress) Window(total time.Duration) {
 func (p *Progress) Seen(files, packages int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.files, p.packages = files, packages
+	p.observed.Saw(files, packages)
 }
 
 // Note prints one line beside the steps. It may hold foreign text.
@@ -168,9 +164,8 @@ func (p *Progress) tick() {
 			p.mu.Lock()
 			if p.opt.Terminal {
 				p.draw()
-			} else if p.total > 0 && now.Sub(p.beat) >= p.opt.Heartbeat {
-				p.beat = now
-				p.line("  %s", p.progress())
+			} else if p.observed.Due(now, p.opt.Heartbeat) {
+				p.line("  %s", p.observed.Text(now))
 			}
 			p.mu.Unlock()
 		}
@@ -197,10 +192,10 @@ func (p *Progress) draw() {
 	if n := len(p.steps) - 1; n > 0 {
 		text += fmt.Sprintf(" (+%d)", n)
 	}
-	if p.total > 0 {
-		text += "  " + p.progress()
+	if p.observed.Open() {
+		text += "  " + p.observed.Text(time.Now())
 	} else {
-		text += "  " + short(time.Since(newest.start))
+		text += "  " + steplog.Short(time.Since(newest.start))
 	}
 	// One column stays free: some terminals wrap when the last one is filled.
 	fmt.Fprint(p.out, cut(text, p.width()-1))
@@ -214,17 +209,6 @@ func (p *Progress) clear() {
 		fmt.Fprint(p.out, "\r\x1b[K")
 		p.drawn = false
 	}
-}
-
-// progress is the window's time and what was seen in it.
-func (p *Progress) progress() string {
-	gone := time.Since(p.window)
-	left := max(0, p.total-gone)
-	seen := fmt.Sprintf("%d files", p.files)
-	if p.packages > 0 { // none while the packages are still being read
-		seen += fmt.Sprintf(" and %d packages", p.packages)
-	}
-	return fmt.Sprintf("%s, at most %s left, %s seen", short(gone), short(left), seen)
 }
 
 func (p *Progress) width() int {

@@ -1,10 +1,5 @@
 package local
 
-import (
-	"fmt"
-	"time"
-)
-
 // cut shortens text to at most columns columns. No character of a text that
 // passed the encoder takes more columns than it has bytes in UTF-8, and none
 // takes more than two.
@@ -24,17 +19,4 @@ func cut(text string, columns int) string {
 		used += wide
 	}
 	return text
-}
-
-// short gives a duration as people say it: 0.4s, 12s, 3m05s.
-func short(d time.Duration) string {
-	switch {
-	case d < 10*time.Second:
-		return fmt.Sprintf("%.1fs", d.Seconds())
-	case d < time.Minute:
-		return fmt.Sprintf("%.0fs", d.Seconds())
-	default:
-		d = d.Round(time.Second)
-		return fmt.Sprintf("%dm%02ds", int(d.Minutes()), int(d.Seconds())%60)
-	}
 }
