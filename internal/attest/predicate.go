@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/vexxy/action/internal/fault"
 	"github.com/vexxy/action/internal/foreign"
 	"github.com/vexxy/action/internal/judge"
 	"github.com/vexxy/action/internal/record"
@@ -59,6 +60,9 @@ func Statements(rec record.Record, j judge.Judgement, verdict string, docs []Doc
 	own, err := newStatement("evidence", TypeEvidence, rec.Subject, foreign.JSON(data))
 	if err != nil {
 		return nil, err
+	}
+	if len(own.Payload) > limit {
+		return nil, fault.New(fault.Attest, tooLargeHint, "writing the evidence: it has %d bytes, at most %d are sent: %w", len(own.Payload), limit, ErrTooLarge)
 	}
 	return append([]Statement{own}, others...), nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
+	"github.com/vexxy/action/internal/fault"
 	"github.com/vexxy/action/internal/judge"
 	"github.com/vexxy/action/internal/record"
 )
@@ -165,5 +166,23 @@ func follows(t *testing.T, schemaText, document []byte, needed string) {
 	delete(fields, needed)
 	if err := schema.Validate(any(fields)); err == nil {
 		t.Errorf("the schema does without %s", needed)
+	}
+}
+
+// The evidence is held to the limit as the documents are: it has no parts, and
+// smaller ones of theirs would not help.
+func TestEvidenceThatIsTooLarge(t *testing.T) {
+	b := newBed(t, true, nil)
+	rec, j := recorded(t, b.subject.Repository, b.subject.ManifestDigest)
+	whole, err := Statements(rec, j, "pass", nil, MaxStatement)
+	if err != nil {
+		t.Fatal(err)
+	}
+	size := len(whole[0].Payload)
+	if _, err := Statements(rec, j, "pass", nil, size); err != nil {
+		t.Errorf("what fits: %v", err)
+	}
+	if _, err := Statements(rec, j, "pass", nil, size-1); !errors.Is(err, ErrTooLarge) || fault.CodeOf(t.Context(), err) != fault.Attest || fault.HintOf(err) == "" {
+		t.Errorf("what does not: %v", err)
 	}
 }
