@@ -12,7 +12,9 @@ import (
 )
 
 // native reports by an error that no node is of the image's architecture. An
-// emulator in between would be what runs, and what is watched.
+// emulator in between would be what runs, and what is watched. Where nodes are
+// of several, the pod asks for one of its own; what the user describes is for
+// the user to place.
 func (e *Engine) native(ctx context.Context, img source.Image) error {
 	of, err := e.architectures(ctx)
 	if err != nil {

@@ -77,6 +77,7 @@ func (e *Engine) deployment(img source.Image, ref string, pull corev1.PullPolicy
 		AutomountServiceAccountToken:  &no,
 		EnableServiceLinks:            &no,
 		TerminationGracePeriodSeconds: &grace,
+		NodeSelector:                  map[string]string{corev1.LabelArchStable: img.Platform.Architecture}, // see native
 		SecurityContext:               &corev1.PodSecurityContext{SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault}},
 		Containers: []corev1.Container{{
 			Name: containerName, Image: ref, ImagePullPolicy: pull,

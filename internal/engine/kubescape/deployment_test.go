@@ -96,6 +96,7 @@ func TestVariables(t *testing.T) {
 
 func imageOfDigest(digit string) source.Image {
 	img := source.Image{Subject: subject.Subject{ConfigDigest: "sha256:" + strings.Repeat(digit, 64)}}
+	img.Platform.Architecture = "arm64"
 	img.Config.Config.ExposedPorts = map[string]struct{}{"8080/tcp": {}, "53/udp": {}, "80": {}}
 	return img
 }
@@ -125,6 +126,7 @@ func TestDeployment(t *testing.T) {
 		"selector":         d.Spec.Selector.MatchLabels[labelWorkload] == d.Name && d.Spec.Template.Labels[labelWorkload] == d.Name,
 		"window":           d.Spec.Template.Labels[labelWindow] == "1m15s" && d.Spec.Selector.MatchLabels[labelWindow] == "",
 		"no token":         !*pod.AutomountServiceAccountToken && !*pod.EnableServiceLinks && !pod.HostNetwork && !pod.HostPID && len(pod.Volumes) == 0,
+		"native node":      pod.NodeSelector["kubernetes.io/arch"] == "arm64",
 		"no new rights":    !*c.SecurityContext.AllowPrivilegeEscalation && pod.SecurityContext.SeccompProfile.Type == corev1.SeccompProfileTypeRuntimeDefault,
 		"user":             *pod.SecurityContext.RunAsUser == 7 && *pod.SecurityContext.RunAsGroup == 8,
 		"limits":           c.Resources.Limits.Cpu().String() == "2" && c.Resources.Limits.Memory().String() == "1Gi",
