@@ -148,5 +148,14 @@ func TestUnjudged(t *testing.T) {
 		if got.Unjudged != c.want {
 			t.Errorf("%s: %t", name, got.Unjudged)
 		}
+		// One error after another is news, and not the comment of before.
+		state := map[string]bool{}
+		for _, why := range []string{"it is not there", "it may not be pulled"} {
+			state[commentOf(ending{out: run.Outcome{Images: []run.ImageOutcome{good, {Err: errors.New(why)}}}}, nil, nil).State] = true
+			state[commentOf(ending{err: errors.New(why)}, nil, nil).State] = true
+		}
+		if len(state) != 4 {
+			t.Errorf("four errors have %d states", len(state))
+		}
 	}
 }

@@ -98,13 +98,13 @@ func commentOf(end ending, site []string, body func(int, bool) []byte) sticky.Co
 	key = append(key, end.cfg.Cluster.Manifests...)
 	c.Key = sticky.Digest(key...)
 	c.Own = sticky.Digest(append(append(key, "references"), end.cfg.Images...)...)
-	state := []string{string(verdict(end))}
+	state := []string{string(verdict(end)), cause(end.err)}
 	c.Unjudged = end.err != nil || len(end.out.Images) == 0
 	for _, image := range end.out.Images {
 		j := image.Image.Judgement
 		c.Affected = c.Affected || j.Summary.Affected > 0
 		c.Unjudged = c.Unjudged || !judged(image)
-		state = append(state, "image", string(image.Verdict))
+		state = append(state, "image", string(image.Verdict), cause(image.Err))
 		for i := range j.Assessments {
 			a := &j.Assessments[i]
 			state = append(state, a.Vulnerability, a.PURL, string(a.Status))
@@ -115,6 +115,14 @@ func commentOf(end ending, site []string, body func(int, bool) []byte) sticky.Co
 	}
 	c.State = sticky.Digest(state...)
 	return c
+}
+
+// cause is an error's text, empty for none.
+func cause(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
 }
 
 // repository is a reference without what changes from build to build: tag and

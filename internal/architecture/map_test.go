@@ -37,8 +37,8 @@ var packages = []row{
 	{"base", []string{"fault", "foreign"}},
 	{"bearer", []string{"foreign"}},
 	{"steplog", []string{"foreign"}},
+	{"sticky/stickytest", []string{"fault", "sticky"}},
 	{"sticky", nil},
-	{"sticky/stickytest", nil},
 
 	// Right of the record.
 	{"consume", []string{"foreign", "judge", "record", "subject"}},

@@ -1,6 +1,40 @@
 package stickytest
 
-import "time"
+import (
+	"testing"
+	"time"
+
+	"github.com/vexxy/action/internal/fault"
+	"github.com/vexxy/action/internal/sticky"
+)
+
+// Held holds what stands in a thread after a post that met a fault: a stranger's
+// "nice", and at most one of ours. A new text says "after"; one that the post
+// found there and was to change says "before". deleted is how many it removed.
+func Held(t *testing.T, bodies []string, deleted int, changing bool, f Fault, err error) {
+	t.Helper()
+	if len(bodies) == 0 || bodies[0] != "nice" || len(bodies) > 2 {
+		t.Errorf("the thread has %q", bodies)
+		return
+	}
+	said := ""
+	if len(bodies) == 2 {
+		_, said, _ = sticky.ReadMark(bodies[1])
+	}
+	switch {
+	case err == nil && said != "after":
+		t.Errorf("no error, and ours says %q", said)
+	case err != nil && fault.HintOf(err) == "":
+		t.Errorf("%v: no hint", err)
+	case err != nil && said == "after" && !f.Done:
+		t.Errorf("%v, and ours is there", err)
+	case changing && said != "before" && said != "after":
+		t.Errorf("ours says %q", said)
+	}
+	if deleted != 0 {
+		t.Errorf("%d were deleted", deleted)
+	}
+}
 
 // Faults are the ways in which a request to any API goes wrong, by names of
 // which the first word is the status or "a" or "no".
