@@ -11,6 +11,7 @@ import (
 	"github.com/vexxy/action/internal/catalog"
 	"github.com/vexxy/action/internal/cluster"
 	"github.com/vexxy/action/internal/config"
+	"github.com/vexxy/action/internal/doctor"
 	"github.com/vexxy/action/internal/engine/embedded"
 	"github.com/vexxy/action/internal/engine/kubescape"
 	"github.com/vexxy/action/internal/exercise"
@@ -92,7 +93,7 @@ func (m making) kubescape(ctx context.Context) (kubescape.Options, error) {
 		Cluster: cluster.Options{
 			RunID: m.id, Provider: k.Provider, NodeImage: k.NodeImage, Pids: cfg.PidsLimit,
 			Mirrors: mirrors(k.Mirrors), Dir: m.tmp, Journal: m.journal, Note: m.timeline.Note,
-			Unseen: seesOtherFiles(ctx, dockerSocket(lookup(m.streams.Environ)), containerMarks),
+			Unseen: doctor.SeesOtherFiles(ctx, lookup(m.streams.Environ)),
 		},
 		Archives: k.Archives, Retain: k.Retain, SupportDir: support, Redact: m.redact,
 		Chart: kubescape.ChartSource{Chart: k.Chart, Version: version, Digest: k.ChartDigest, Values: k.Values},

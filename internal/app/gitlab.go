@@ -11,6 +11,7 @@ import (
 
 	"github.com/vexxy/action/internal/baseline"
 	"github.com/vexxy/action/internal/config"
+	"github.com/vexxy/action/internal/doctor"
 	"github.com/vexxy/action/internal/fault"
 	"github.com/vexxy/action/internal/host/gitlab"
 	"github.com/vexxy/action/internal/record"
@@ -80,9 +81,9 @@ func (g *gitLab) loaded(cfg config.Config) []string {
 	for _, line := range g.ignored() {
 		g.Remark(gitlab.Warning, "configuration of the target branch", line)
 	}
-	for _, f := range inspectGitLab(g.getenv, "/") {
-		if !f.ok {
-			g.Remark(gitlab.Warning, f.name+": "+f.detail, f.remedy)
+	for _, f := range doctor.GitLab(g.getenv, "/") {
+		if !f.OK {
+			g.Remark(gitlab.Warning, f.Name+": "+f.Detail, f.Remedy)
 		}
 	}
 	secrets := cfg.Secrets()

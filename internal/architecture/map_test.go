@@ -24,6 +24,7 @@ var packages = []row{
 
 	// The order of a run, and the adapters to the world.
 	{"run", []string{"baseline", "config", "consume", "fault", "gate", "journal", "judge", "record", "report", "report/gitlab", "report/sarif", "sbom", "source", "subject", "triage", "vexdiff", "vexdoc"}},
+	{"doctor", []string{"cluster", "engine/embedded", "fault", "foreign", "sensor"}},
 	{"attest", []string{"config", "evidence", "fault", "foreign", "judge", "record", "source", "subject"}},
 	{"attest/attesttest", nil},
 	{"engine/kubescape", []string{"catalog", "cluster", "engine/kubescape/objects", "evidence", "exercise", "fault", "foreign", "inventory", "journal", "record", "sensor", "source", "subject", "window"}},
@@ -109,8 +110,8 @@ var owned = []struct {
 	path string
 	by   []string
 }{
-	{"sensor", []string{"engine/", "window", "app"}},
-	{"cluster", []string{"engine/", "app"}},
+	{"sensor", []string{"engine/", "window", "doctor", "app"}},
+	{"cluster", []string{"engine/", "doctor", "app"}},
 	{"github.com/sethvargo/go-githubactions", []string{"host/github"}},
 	{"github.com/google/go-github", []string{"host/github"}},
 	{"gitlab.com/gitlab-org/api", []string{"host/gitlab"}},

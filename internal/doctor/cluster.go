@@ -1,4 +1,4 @@
-package app
+package doctor
 
 import (
 	"context"
@@ -25,31 +25,31 @@ const (
 	wantInotify       = 512
 )
 
-// inspectCluster says what the Kubescape engine needs to make a cluster. None
+// Cluster says what the Kubescape engine needs to make a cluster. None
 // of it is needed by a run in a container, nor by one in a cluster that is
 // there: so all of it is advice.
-func inspectCluster(ctx context.Context) []finding {
-	findings := []finding{inspectCommand(ctx)}
+func Cluster(ctx context.Context) []Finding {
+	findings := []Finding{command(ctx)}
 	if root := dockerRoot(ctx); root != "" {
-		findings = append(findings, inspectDisk("Docker's disk space", root, wantClusterDisk, "the node's image, Kubescape's and the workload's are unpacked there"))
+		findings = append(findings, disk("Docker's disk space", root, wantClusterDisk, "the node's image, Kubescape's and the workload's are unpacked there"))
 	}
 	findings = append(findings,
-		inspectMemory("memory for a cluster", wantClusterMemory, "close what uses memory, or name a cluster elsewhere with --kubeconfig"),
-		inspectBTF(),
-		inspectInotify("max_user_watches", wantWatches), inspectInotify("max_user_instances", wantInotify))
+		memory("memory for a cluster", wantClusterMemory, "close what uses memory, or name a cluster elsewhere with --kubeconfig"),
+		btf(),
+		inotify("max_user_watches", wantWatches), inotify("max_user_instances", wantInotify))
 	return findings
 }
 
-// inspectCommand looks for the command by which kind makes its nodes. It does
+// command looks for the command by which kind makes its nodes. It does
 // not speak to the engine by itself.
-func inspectCommand(ctx context.Context) finding {
-	f := finding{name: "docker command", remedy: "install Docker's command line: kind makes its nodes with it; --cluster-provider names another"}
+func command(ctx context.Context) Finding {
+	f := Finding{Name: "docker command", Remedy: "install Docker's command line: kind makes its nodes with it; --cluster-provider names another"}
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	out, err := exec.CommandContext(ctx, "docker", "--version").CombinedOutput()
-	f.ok, f.detail = err == nil, foreign.Text(strings.TrimSpace(string(out))).Line(200)
-	if err != nil && f.detail == "" {
-		f.detail = err.Error()
+	f.OK, f.Detail = err == nil, foreign.Text(strings.TrimSpace(string(out))).Line(200)
+	if err != nil && f.Detail == "" {
+		f.Detail = err.Error()
 	}
 	return f
 }
@@ -72,26 +72,26 @@ func dockerRoot(ctx context.Context) string {
 	return info.Info.DockerRootDir
 }
 
-// inspectBTF looks for the kernel's description of its types, which node-agent
+// btf looks for the kernel's description of its types, which node-agent
 // reads from every node.
-func inspectBTF() finding {
+func btf() Finding {
 	const path = "/sys/kernel/btf/vmlinux"
-	f := finding{name: "node-agent's kernel", ok: true, detail: "types in " + path, remedy: "use a kernel built with CONFIG_DEBUG_INFO_BTF: without it node-agent does not start"}
+	f := Finding{Name: "node-agent's kernel", OK: true, Detail: "types in " + path, Remedy: "use a kernel built with CONFIG_DEBUG_INFO_BTF: without it node-agent does not start"}
 	if _, err := os.Stat(path); err != nil {
-		f.ok, f.detail = false, err.Error()
+		f.OK, f.Detail = false, err.Error()
 	}
 	return f
 }
 
-// inspectInotify looks at a limit that many nodes or many pods exceed.
-func inspectInotify(name string, want int) finding {
-	f := finding{name: "inotify " + strings.TrimPrefix(name, "max_user_"), remedy: fmt.Sprintf("sysctl -w fs.inotify.%s=%d, should pods fail with \"too many open files\"", name, want)}
+// inotify looks at a limit that many nodes or many pods exceed.
+func inotify(name string, want int) Finding {
+	f := Finding{Name: "inotify " + strings.TrimPrefix(name, "max_user_"), Remedy: fmt.Sprintf("sysctl -w fs.inotify.%s=%d, should pods fail with \"too many open files\"", name, want)}
 	raw, err := os.ReadFile("/proc/sys/fs/inotify/" + name)
 	if err != nil {
-		f.detail = err.Error()
+		f.Detail = err.Error()
 		return f
 	}
 	got, _ := strconv.Atoi(strings.TrimSpace(string(raw)))
-	f.ok, f.detail = got >= want, fmt.Sprintf("%d (%d wanted by kind)", got, want)
+	f.OK, f.Detail = got >= want, fmt.Sprintf("%d (%d wanted by kind)", got, want)
 	return f
 }

@@ -1,4 +1,4 @@
-package app
+package doctor
 
 import (
 	"bytes"
@@ -10,7 +10,7 @@ import (
 )
 
 // What a job lacks is said in words.
-func TestInspectGitLab(t *testing.T) {
+func TestGitLab(t *testing.T) {
 	status := func(caps, uid string) string {
 		return fmt.Sprintf("Name:\tvexxy\nUid:\t%s\t%s\t%s\t%s\nCapEff:\t%s\n", uid, uid, uid, uid, caps)
 	}
@@ -47,12 +47,14 @@ func TestInspectGitLab(t *testing.T) {
 			write(t, filepath.Join(root, "var/run/docker.sock"), "")
 		}
 		var lacks []string
-		findings := inspectGitLab(lookup([]string{"DOCKER_HOST=" + c.docker}), root)
+		findings := GitLab(func(name string) string {
+			return map[string]string{"DOCKER_HOST": c.docker}[name]
+		}, root)
 		for _, f := range findings {
-			if !f.ok {
-				lacks = append(lacks, f.name)
+			if !f.OK {
+				lacks = append(lacks, f.Name)
 			}
-			if f.detail == "" || f.remedy == "" {
+			if f.Detail == "" || f.Remedy == "" {
 				t.Errorf("%s: %+v", name, f)
 			}
 		}
@@ -60,8 +62,15 @@ func TestInspectGitLab(t *testing.T) {
 			t.Errorf("%s lacks %q, want %q", name, lacks, c.lacks)
 		}
 		var out bytes.Buffer
-		if missing := printFindings(&out, findings); missing != 0 {
+		if missing := Print(&out, findings); missing != 0 {
 			t.Errorf("%s: advice keeps it from running", name)
 		}
+	}
+}
+
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
 	}
 }

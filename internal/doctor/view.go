@@ -1,4 +1,4 @@
-package app
+package doctor
 
 import (
 	"context"
@@ -14,10 +14,17 @@ import (
 // containerMarks are files that Docker and Podman put into every container.
 var containerMarks = []string{"/.dockerenv", "/run/.containerenv"}
 
-// seesOtherFiles reports whether the engine at a socket sees other files than
-// this process, which is in a container by one of the marks: what is mounted by a path of here would
-// be something else there, and be made there where it is not. Where it cannot be
-// known it is so. An engine without a socket is somebody else's to look at.
+// SeesOtherFiles reports whether the engine that Docker's command line finds
+// sees other files than this process, which may be in a container: what is
+// mounted by a path of here would be something else there, and be made there
+// where it is not. Where it cannot be known it is so. An engine without a socket
+// is somebody else's to look at.
+func SeesOtherFiles(ctx context.Context, getenv func(string) string) bool {
+	return seesOtherFiles(ctx, dockerSocket(getenv), containerMarks)
+}
+
+// seesOtherFiles is SeesOtherFiles of the engine at a socket; one of the marks is
+// there where this process is in a container.
 func seesOtherFiles(ctx context.Context, socket string, marks []string) bool {
 	if socket == "" || !slices.ContainsFunc(marks, func(mark string) bool { _, err := os.Stat(mark); return err == nil }) {
 		return false
@@ -45,46 +52,46 @@ func dockerSocket(getenv func(string) string) string {
 	return socket
 }
 
-// inspectView says whether this process sees what the engine starts: its
+// view says whether this process sees what the engine starts: its
 // processes, its networks, its control groups. On the machine itself it does;
 // within a container it does so only if that one was given the machine's. The
 // engine is found by its socket; of one that is reached otherwise nothing is
 // said.
-func inspectView(ctx context.Context, docker *client.Client) []finding {
+func view(ctx context.Context, docker *client.Client) []Finding {
 	socket, local := strings.CutPrefix(docker.DaemonHost(), "unix://")
 	if !local {
 		return nil
 	}
-	processes := finding{
-		name: "Docker's processes", needed: true,
-		remedy: "start the container that vexxy runs in with --pid host: the sensor reads the workload's processes",
+	processes := Finding{
+		Name: "Docker's processes", Needed: true,
+		Remedy: "start the container that vexxy runs in with --pid host: the sensor reads the workload's processes",
 	}
 	pid, err := peer(ctx, socket)
 	switch {
 	case err != nil:
-		processes.detail = err.Error()
-		return []finding{processes}
+		processes.Detail = err.Error()
+		return []Finding{processes}
 	case pid == 0: // unix(7): it has no number in this process's name space
-		processes.detail = "those of the engine cannot be seen from here"
-		return []finding{processes}
+		processes.Detail = "those of the engine cannot be seen from here"
+		return []Finding{processes}
 	}
-	processes.ok, processes.detail = true, fmt.Sprintf("the engine is process %d", pid)
-	return append([]finding{processes}, inspectNeighbour(pid)...)
+	processes.OK, processes.Detail = true, fmt.Sprintf("the engine is process %d", pid)
+	return append([]Finding{processes}, neighbour(pid)...)
 }
 
-// inspectNeighbour compares networks and control groups with the engine's. The
+// neighbour compares networks and control groups with the engine's. The
 // former may be kept from who is not root: then nothing is said of them.
-func inspectNeighbour(pid int32) []finding {
-	var findings []finding
+func neighbour(pid int32) []Finding {
+	var findings []Finding
 	engines, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/net", pid))
 	own, errOwn := os.Readlink("/proc/self/ns/net")
 	if err == nil && errOwn == nil {
-		f := finding{
-			name: "Docker's networks", needed: true, ok: engines == own, detail: "reached from here",
-			remedy: "start the container that vexxy runs in with --network host: probes go to the workload's address",
+		f := Finding{
+			Name: "Docker's networks", Needed: true, OK: engines == own, Detail: "reached from here",
+			Remedy: "start the container that vexxy runs in with --network host: probes go to the workload's address",
 		}
-		if !f.ok {
-			f.detail = "the engine's are others than this process's"
+		if !f.OK {
+			f.Detail = "the engine's are others than this process's"
 		}
 		findings = append(findings, f)
 	}
@@ -93,12 +100,12 @@ func inspectNeighbour(pid int32) []finding {
 	if err != nil || errGroups != nil {
 		return findings
 	}
-	f := finding{
-		name: "Docker's groups", needed: true, ok: true, detail: "control groups of the engine and its containers",
-		remedy: "start the container that vexxy runs in with --cgroupns host --volume /sys/fs/cgroup:/sys/fs/cgroup: the sensor tells the workload by its group",
+	f := Finding{
+		Name: "Docker's groups", Needed: true, OK: true, Detail: "control groups of the engine and its containers",
+		Remedy: "start the container that vexxy runs in with --cgroupns host --volume /sys/fs/cgroup:/sys/fs/cgroup: the sensor tells the workload by its group",
 	}
 	if err := groupsWithin(string(mounts), string(groups), func(dir string) error { _, err := os.Stat(dir); return err }); err != nil {
-		f.ok, f.detail = false, err.Error()
+		f.OK, f.Detail = false, err.Error()
 	}
 	return append(findings, f)
 }
