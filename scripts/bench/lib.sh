@@ -19,7 +19,7 @@ now() { date +%s.%N; }
 elapsed() { awk -v a="$1" -v b="$(now)" 'BEGIN { printf "%.3f", b - a }'; }
 
 # calc EXPRESSION: what awk makes of it, to three digits.
-calc() { awk "BEGIN { printf \"%.3f\", $1 }"; }
+calc() { awk "BEGIN { printf \"%.3f\", ($1) }"; }
 
 # median NUMBER...
 median() {
