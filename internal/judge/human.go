@@ -49,8 +49,8 @@ type Human struct {
 	// Document is the @id of the OpenVEX document, Source its path.
 	Document string `json:"document,omitempty"`
 	Source   string `json:"source"`
-	// foreign says that another job's record told of it.
-	foreign bool
+	// Foreign says that another job's record told of it.
+	Foreign bool `json:"from_another_job,omitempty"`
 }
 
 // Triage is what people's statements did to a judgement; nil where none were
@@ -77,6 +77,8 @@ type TriageDocument struct {
 	Statements int    `json:"statements"`
 	Unread     int    `json:"unread,omitempty"`
 	Problem    string `json:"problem,omitempty"`
+	// Foreign says that another job's record told of it.
+	Foreign bool `json:"from_another_job,omitempty"`
 }
 
 // statedBy makes ready what the record keeps of people's statements; nil for
@@ -123,7 +125,7 @@ func (c *court) hear(d *draft, claim *triage.Claim) {
 	d.Human = &Human{
 		Status: Status(claim.Status), Author: claim.Document.Author, Role: claim.Document.Role, At: claim.At,
 		Justification: claim.Justification, Impact: claim.Impact, Action: claim.Action, Notes: claim.Notes,
-		Document: claim.Document.ID, Source: claim.Document.Source, foreign: claim.Document.Foreign, Effect: Agrees,
+		Document: claim.Document.ID, Source: claim.Document.Source, Foreign: claim.Document.Foreign, Effect: Agrees,
 	}
 	switch said := d.Human.Status; {
 	case claim.Void != "":
@@ -211,7 +213,7 @@ func stated(a *Assessment) string {
 		text += " on " + h.At.Format(time.DateOnly)
 	}
 	text += " in " + foreign.Text(h.Source).Line(80)
-	if h.foreign {
+	if h.Foreign {
 		text += " by the record of another job"
 	}
 	if why = strings.TrimSpace(why); why != "" {
@@ -240,7 +242,7 @@ func (c *court) review(drafts []*draft) *Triage {
 	}
 	for i := range c.stated.Documents {
 		d := &c.stated.Documents[i]
-		t.Documents = append(t.Documents, TriageDocument{d.Source, d.ID, d.Author, len(d.Statements), d.Unread, d.Problem})
+		t.Documents = append(t.Documents, TriageDocument{d.Source, d.ID, d.Author, len(d.Statements), d.Unread, d.Problem, d.Foreign})
 	}
 	for _, d := range drafts {
 		if d.Human != nil {

@@ -218,9 +218,13 @@ func TestForeignPeople(t *testing.T) {
 				t.Fatal(err)
 			}
 			r.Raw = map[string][]byte{record.RawTriage: data}
-			a := judge.Judge(r).Assessments[0]
-			if a.Status != c.status || a.Human == nil || a.Human.Effect != c.effect {
+			j := judge.Judge(r)
+			a := j.Assessments[0]
+			if a.Status != c.status || a.Human == nil || a.Human.Effect != c.effect || a.Human.Foreign != (a.Human.Source == "true") {
 				t.Errorf("%s, %+v", a.Status, a.Human)
+			}
+			if d := j.Triage.Documents; len(d) != 2 || d[0].Foreign || !d[1].Foreign {
+				t.Errorf("the documents are %+v", d)
 			}
 		})
 	}

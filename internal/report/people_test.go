@@ -18,13 +18,13 @@ func contradicted(text string) report.Image {
 	said := func(i int, e judge.Effect, s judge.Status, why string) {
 		img.Judgement.Assessments[i].Human = &judge.Human{
 			Effect: e, Why: why, Status: s, Author: text, Role: text, At: reporttest.At(-3600), Justification: "component_not_present",
-			Impact: text, Action: text, Notes: text, Document: text, Source: text,
+			Impact: text, Action: text, Notes: text, Document: text, Source: text, Foreign: e == judge.NoEffect,
 		}
 	}
 	said(0, judge.Contradicted, judge.NotAffected, "")
 	said(2, judge.NoEffect, judge.NotAffected, text)
 	img.Judgement.Triage = &judge.Triage{
-		Documents: []judge.TriageDocument{{Source: text, ID: text, Author: text, Statements: 2, Unread: 1}, {Source: text, Problem: text}},
+		Documents: []judge.TriageDocument{{Source: text, ID: text, Author: text, Statements: 2, Unread: 1}, {Source: text, Problem: text, Foreign: true}},
 		Effects:   map[judge.Effect]int{judge.Contradicted: 1, judge.NoEffect: 1},
 	}
 	return img
