@@ -26,7 +26,7 @@ func TestPublishOnAPullRequest(t *testing.T) {
 	dir := filepath.Join(j.dir, "vexxy-results")
 	want := map[string]string{
 		"verdict": "pass", "exit-code": "0", "affected": "3", "not-affected": "3", "under-investigation": "0", "fixed": "0", "total": "6",
-		"affected-critical": "0", "affected-high": "1", "affected-medium": "0", "affected-low": "0",
+		"affected-critical": "0", "affected-high": "1", "affected-medium": "0", "affected-low": "0", "affected-negligible": "0", "affected-unknown": "2",
 		"vex": dir + "/vex.openvex.json", "sbom": dir + "/sbom.cdx.json", "runtime-sbom": dir + "/sbom.runtime.cdx.json",
 		"result": dir + "/result.json", "summary": dir + "/summary.md", "output-dir": dir, "sarif": dir + "/results.sarif",
 		"digest": "sha256:fa01ef8365b9ffda3ec9cd1939afc5ecb4813682eb7974b838879b3cfada518a", "run-id": end.out.ID, "attestations": "",

@@ -78,7 +78,7 @@ const prefix = "VEX_"
 
 // unlisted are outputs that the dotenv report has not, for GitLab takes 20
 // variables: VEX_OUTPUT_DIR has the files, result.json the rest.
-var unlisted = []string{"sarif", "summary", "attestations"}
+var unlisted = []string{"sarif", "summary", "attestations", "affected-negligible", "affected-unknown"}
 
 // variables are the outputs as those of the dotenv report. Paths are relative to
 // the project's folder, where a later job unpacks the artifacts.

@@ -106,7 +106,7 @@ func performLater(ctx context.Context, s Streams, args []string, h host, end *en
 			end.cfg.Images = append(end.cfg.Images, o.record.Subject.Requested)
 		}
 	}
-	j, err := journal.Open(cfg.OutputDir, id, journal.StateDir(lookup(s.Environ)))
+	j, err := journal.Open(cfg.OutputDir, id, "") // it creates nothing here
 	if err != nil {
 		return fault.Infra, err
 	}

@@ -83,9 +83,7 @@ func file(dir, name string) string {
 	return path
 }
 
-// severityOutputs are those that have an output of their own.
-var severityOutputs = []inventory.Severity{inventory.Critical, inventory.High, inventory.Medium, inventory.Low}
-
+// numbers are the counts. Those by severity add up to what is affected.
 func numbers(out run.Outcome) []github.Output {
 	known := len(out.Images) > 0
 	var sum judge.Summary
@@ -115,7 +113,7 @@ func numbers(out run.Outcome) []github.Output {
 	add("under-investigation", sum.UnderInvestigation)
 	add("fixed", sum.Fixed)
 	add("total", sum.Total)
-	for _, severity := range severityOutputs {
+	for _, severity := range inventory.Severities {
 		add("affected-"+string(severity), bySeverity[severity])
 	}
 	return all

@@ -35,7 +35,7 @@ type Journal struct {
 	status status
 	path   string // of status.json
 	shown  time.Time
-	state  *state
+	state  *state // nil where nothing may be created
 	err    error // the first failure to write
 	closed bool
 }
@@ -54,7 +54,10 @@ var runID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{7,99}$`)
 
 // Open starts the journal of the run in the output folder, which it makes, and
 // in stateDir, the folder of this user's runs on this machine (see StateDir).
-// A run ID is 8 to 100 letters, digits, dashes and underscores.
+// Without a stateDir nothing may be created: what publishes a run that another
+// job has observed leaves nothing on this machine, is not the only one that does
+// so, and must not be taken for the run itself. A run ID is 8 to 100 letters,
+// digits, dashes and underscores.
 func Open(outputDir, run, stateDir string) (*Journal, error) {
 	if !runID.MatchString(run) {
 		return nil, fmt.Errorf("opening journal: %q is no run ID", run)
@@ -66,17 +69,18 @@ func Open(outputDir, run, stateDir string) (*Journal, error) {
 	if err != nil {
 		return nil, unwritable("--output-dir", err)
 	}
-	state, err := openState(stateDir, run)
-	if err != nil {
-		return nil, errors.Join(unwritable("VEXXY_STATE_DIR", err), audit.Close())
+	j := &Journal{now: time.Now, audit: audit, path: filepath.Join(outputDir, statusFile)}
+	if stateDir != "" {
+		if j.state, err = openState(stateDir, run); err != nil {
+			return nil, errors.Join(unwritable("VEXXY_STATE_DIR", err), audit.Close())
+		}
 	}
-	j := &Journal{now: time.Now, audit: audit, path: filepath.Join(outputDir, statusFile), state: state}
 	j.status = status{Run: run, Status: StatusRunning, StartedAt: j.now().UTC()}
 	j.writeStatus(true)
 	j.write("run", "", nil)
 	if j.err != nil {
 		err := unwritable("--output-dir", j.err)
-		return nil, errors.Join(err, audit.Close(), state.forget())
+		return nil, errors.Join(err, audit.Close(), j.state.forget())
 	}
 	return j, nil
 }
@@ -155,8 +159,11 @@ func (j *Journal) change(verb, step string, kind Kind, id string) error {
 	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if j.closed {
+	switch {
+	case j.closed:
 		return errors.New("writing journal: it is closed")
+	case j.state == nil:
+		return fmt.Errorf("writing journal: %s %s would be forgotten", kind, id)
 	}
 	err := j.state.append(change{Verb: verb, Kind: kind, ID: id})
 	j.write(step+string(kind), id, err)
@@ -184,11 +191,7 @@ func (j *Journal) Close(outcome string) error {
 	j.writeStatus(true)
 	j.keep(j.audit.Sync())
 	j.keep(j.audit.Close())
-	if len(j.state.resources) == 0 {
-		j.keep(j.state.forget())
-	} else {
-		j.keep(j.state.file.Close())
-	}
+	j.keep(j.state.close())
 	if j.err != nil {
 		return fmt.Errorf("writing journal: %w", j.err)
 	}

@@ -277,6 +277,32 @@ func TestCloseKeepsWhatIsLeft(t *testing.T) {
 	}
 }
 
+// What creates nothing may go on beside the run that it tells of, and beside
+// others of its kind: it leaves that run's list alone, and has none.
+func TestCreatesNothing(t *testing.T) {
+	run, _, state := open(t)
+	file := filepath.Join(state, "runs", "run-0001.jsonl")
+	for range 2 {
+		j, err := Open(t.TempDir(), "run-0001", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer j.Close("pass")
+		if err := j.Created(Container, "a"); err == nil {
+			t.Error("what nobody would find may be created")
+		}
+		if err := j.Close("pass"); err != nil {
+			t.Error(err)
+		}
+	}
+	if data, err := os.ReadFile(file); err != nil || strings.Count(string(data), "\n") != 1 {
+		t.Errorf("the run's list became %q, %v", data, err)
+	}
+	if err := run.Created(Container, "b"); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestDamagedStateFiles: what a crash can leave is read, what it cannot is an
 // error that does not hide the other runs.
 func TestDamagedStateFiles(t *testing.T) {

@@ -127,6 +127,17 @@ func (s *state) line(v any) error {
 	return s.file.Sync()
 }
 
+// close keeps the file where anything is left for cleanup to find.
+func (s *state) close() error {
+	if s != nil && len(s.resources) > 0 {
+		return s.file.Close()
+	}
+	return s.forget()
+}
+
 func (s *state) forget() error {
+	if s == nil {
+		return nil
+	}
 	return errors.Join(s.file.Close(), os.Remove(s.path))
 }

@@ -132,7 +132,7 @@ func (c component) ownInputs() string {
 }
 
 // unlisted are outputs that the component has not: GitLab takes 20 variables.
-var unlisted = []string{"sarif", "summary", "attestations"}
+var unlisted = []string{"sarif", "summary", "attestations", "affected-negligible", "affected-unknown"}
 
 // variables is the table of the component's variables, which are outputs of the
 // action by other names.

@@ -53,7 +53,6 @@ func TestFaultsOfTheAPI(t *testing.T) {
 				t.Run(fmt.Sprint(method, " ", name, " x", times), func(t *testing.T) {
 					t.Parallel()
 					s, a := server(t)
-					a.graphql = "" // one POST is one comment
 					a.budget, a.request = 3*time.Second, 300*time.Millisecond
 					if times == 1 { // which a busy machine must not make a failure
 						a.budget = 30 * time.Second

@@ -40,7 +40,8 @@ type Fault = stickytest.Fault
 // Server is the API of the repository octo/app. Its requests are of the kinds
 // LIST, a GET of a pull request's comments, FILE, one of a file, PULLS, one of
 // the pull requests, RUNS and ARTIFACTS, those of their lists, ZIP, one of an
-// artifact's address, SARIF, the upload of an analysis, and else of their methods.
+// artifact's address, SARIF, the upload of an analysis, VIEWER, that of whose token
+// it is, and else of their methods.
 type Server struct {
 	stickytest.API
 	URL string
@@ -111,6 +112,8 @@ func kind(r *http.Request) string {
 	parts := parts(r)
 	is := func(n int, at int, word string) bool { return len(parts) == n && parts[at] == word }
 	switch {
+	case r.Method == http.MethodPost && is(1, 0, "graphql"):
+		return "VIEWER"
 	case r.Method == http.MethodPost && is(5, 4, "sarifs"):
 		return "SARIF"
 	case r.Method != http.MethodGet:
