@@ -68,7 +68,8 @@ func TestLayouts(t *testing.T) {
 	}
 	s := b.survey(t)
 	for _, d := range s.list.manifests {
-		if d.ArtifactType != bundleType || d.Annotations[predicateAnnotation] == "" || d.Annotations[contentAnnotation] != "dsse-envelope" {
+		if d.ArtifactType != bundleType || d.Annotations[predicateAnnotation] == "" ||
+			d.Annotations["in-toto.io/predicate-type"] != d.Annotations[predicateAnnotation] || d.Annotations[contentAnnotation] != "dsse-envelope" {
 			t.Errorf("descriptor in the list is %+v", d)
 		}
 		r, err := openRegistry(t.Context(), b.subject.Repository, nil, fault.Infra, "pull")

@@ -125,6 +125,39 @@ func TestConsumers(t *testing.T) {
 			judgetest.AddPackage(r, purl(deb("b", "", "/b"), "pkg:npm/%40scope/name@1.0"), cve)
 			judgetest.AddPackage(r, purl(deb("c", "", "/c"), "pkg:deb/debian/libstdc++6@1:12.2+dfsg-2~deb12"), cve)
 		}, hidden("deb-a", "deb-b", "deb-c")},
+		{"an epoch, which Trivy has in a qualifier", func(r *record.Record) {
+			judgetest.AddPackage(r, purl(deb("a", "", "/a"), "pkg:deb/debian/a@1:1.2-3?arch=amd64"), cve)
+			judgetest.AddPackage(r, purl(deb("b", "", "/b"), "pkg:deb/debian/b@2%3A1.2-3?arch=amd64"), cve)
+			judgetest.Observe(r, "/b", evidence.Exec)
+		}, hidden("deb-a")},
+		{"packages that Trivy knows by one name", func(r *record.Record) {
+			judgetest.AddPackage(r, purl(deb("a", "", "/a"), "pkg:deb/debian/x@1:1.2"), cve)
+			judgetest.AddPackage(r, purl(deb("b", "", "/b"), "pkg:deb/debian/x@1.2"), cve)
+			judgetest.AddPackage(r, purl(deb("c", "", "/c"), "pkg:deb/debian/x@2:1.2"), cve)
+		}, hidden("deb-a", "deb-b", "deb-c")},
+		{"packages that Trivy knows by one name, the one without an epoch used", func(r *record.Record) {
+			judgetest.AddPackage(r, purl(deb("a", "", "/a"), "pkg:deb/debian/x@1:1.2"), cve)
+			judgetest.AddPackage(r, purl(deb("b", "", "/b"), "pkg:deb/debian/x@1.2"), cve)
+			judgetest.Observe(r, "/b", evidence.Exec)
+		}, hidden()},
+		{"packages that Trivy knows by one name, one with an epoch used", func(r *record.Record) {
+			judgetest.AddPackage(r, purl(deb("a", "", "/a"), "pkg:deb/debian/x@1:1.2"), cve)
+			judgetest.AddPackage(r, purl(deb("b", "", "/b"), "pkg:deb/debian/x@2:1.2"), cve)
+			judgetest.AddPackage(r, purl(deb("c", "", "/c"), "pkg:deb/debian/x@1.2"), cve)
+			judgetest.Observe(r, "/b", evidence.Exec)
+		}, hidden()},
+		{"a package that Trivy knows by the name of another's source, which was used", func(r *record.Record) {
+			judgetest.AddPackage(r, purl(deb("src", "src", "/a"), "pkg:deb/debian/src@1:1.2-3"), cve)
+			judgetest.AddPackage(r, deb("libsrc", "src", "/b"), cve)
+			judgetest.Observe(r, "/b", evidence.Map)
+		}, hidden()},
+		{"distributions of RPM packages that have another name with Trivy", func(r *record.Record) {
+			judgetest.AddPackage(r, purl(deb("a", "", "/a"), "pkg:rpm/almalinux/a@1.2?arch=x86_64&epoch=1"), cve)
+			judgetest.AddPackage(r, purl(deb("b", "", "/b"), "pkg:rpm/centos/b@1.2?arch=x86_64"), cve)
+			judgetest.AddPackage(r, purl(deb("c", "", "/c"), "pkg:rpm/redhat/c@1.2"), cve)
+			judgetest.AddPackage(r, purl(deb("d", "", "/d"), "pkg:rpm/ol/d@1.2"), cve)
+			judgetest.Observe(r, "/d", evidence.Map)
+		}, hidden("deb-a", "deb-b", "deb-c")},
 	}
 	for _, row := range rows {
 		t.Run(row.name, func(t *testing.T) {

@@ -2,9 +2,12 @@ package consume
 
 import (
 	"context"
+	"slices"
 
 	"github.com/openvex/go-vex/pkg/vex"
+	packageurl "github.com/package-url/packageurl-go"
 
+	"github.com/vexxy/action/internal/judge"
 	"github.com/vexxy/action/internal/record"
 )
 
@@ -25,15 +28,46 @@ func trivy(ctx context.Context, document []byte, r record.Record, img image) ([]
 		if err := context.Cause(ctx); err != nil {
 			return nil, err
 		}
-		pkg, about := purls[f.PackageID], index[f.Vulnerability]
+		about := index[f.Vulnerability]
 		if about == nil {
 			continue
 		}
-		if hides(about, f.Vulnerability, pkg, "") || hides(about, f.Vulnerability, img.oci(), pkg) {
+		if slices.ContainsFunc(trivyURLs(purls[f.PackageID]), func(pkg string) bool {
+			return hides(about, f.Vulnerability, pkg, "") || hides(about, f.Vulnerability, img.oci(), pkg)
+		}) {
 			suppressed = append(suppressed, f)
 		}
 	}
 	return suppressed, nil
+}
+
+// trivyURLs gives the package URLs that Trivy may make of a package with this
+// one of Syft's: where its version has an epoch, that is a qualifier, and
+// distributions of RPM packages have names of Trivy's own
+// (https://github.com/aquasecurity/trivy/blob/main/pkg/purl/purl.go).
+func trivyURLs(purl string) []string {
+	p, err := packageurl.FromString(purl)
+	if err != nil {
+		return []string{purl}
+	}
+	own := []string{purl}
+	switch p.Type {
+	case packageurl.TypeDebian:
+		if epoch, rest, found := judge.CutEpoch(p.Version); found {
+			p.Version, p.Qualifiers = rest, append(p.Qualifiers, packageurl.Qualifier{Key: "epoch", Value: epoch})
+			return []string{p.ToString()}
+		}
+	case packageurl.TypeRPM:
+		family, differs := judge.Family(p.Namespace)
+		if p.Namespace != "centos" && differs {
+			own = nil
+		}
+		if differs {
+			p.Namespace = family
+			return append(own, p.ToString())
+		}
+	}
+	return own
 }
 
 // hides asks go-vex about one finding. Trivy passes an empty subcomponent

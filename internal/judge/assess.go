@@ -39,6 +39,8 @@ type draft struct {
 	exhibit  int  // the worst instance's, -1 for a package that is not listed
 	nameless bool // one of its packages has no package URL at all
 	codeless bool // its packages own files, none of which can carry code
+	// names are the package URLs, beside its own, that tell of it alone.
+	names []string
 	// own and ownReason are what the evidence alone says, where a person decided.
 	own       Status
 	ownReason Reason
@@ -137,7 +139,8 @@ func (c *court) settle(d *draft) {
 	d.Status, d.Reason = x.status, x.reason
 	d.codeless = x.reason == ReasonNoFiles && len(p.Files) > 0
 	if d.PURL = x.purl; d.PURL != "" {
-		d.SubcomponentPURLs = append([]string{d.PURL}, otherSpellings(p, x.key)...)
+		names, claims := otherSpellings(p, x.key)
+		d.names, d.SubcomponentPURLs = names, slices.Concat([]string{d.PURL}, names, claims)
 		if c.fixed(d) {
 			d.Status, d.Reason = Fixed, ReasonFixed
 		}

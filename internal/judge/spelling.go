@@ -1,6 +1,7 @@
 package judge
 
 import (
+	"cmp"
 	"slices"
 
 	packageurl "github.com/package-url/packageurl-go"
@@ -9,28 +10,28 @@ import (
 )
 
 // otherSpellings gives the package URLs, beside its own, under which some
-// consumer looks for a package: Go's standard library with a v before the
-// version, and the source package, by which Docker Scout names Debian's
-// findings.
-func otherSpellings(p *inventory.Package, k purlKey) []string {
-	other := k
-	switch {
-	case k.stdlib():
-		other.version = "v" + k.version
-	case k.kind == packageurl.TypeDebian && p.Source != nil && p.Source.Name != "":
-		other.name = p.Source.Name
-		if p.Source.Version != "" {
-			other.version = p.Source.Version
-		}
+// consumer looks for a package. Trivy's and those of Go's standard library,
+// with a v before the version, name this package alone, as its own does; the
+// source package, by which Docker Scout names Debian's findings, is claimed by
+// all of its binary packages.
+func otherSpellings(p *inventory.Package, k purlKey) (names, claims []string) {
+	if k.stdlib() {
+		names = spelled(names, k, purlKey{k.kind, k.namespace, k.name, "v" + k.version})
 	}
-	if other == k {
-		return nil
+	names = spelled(names, k, trivyKey(k))
+	if k.kind == packageurl.TypeDebian && p.Source != nil && p.Source.Name != "" {
+		claims = spelled(nil, k, purlKey{k.kind, k.namespace, p.Source.Name, cmp.Or(p.Source.Version, k.version)})
 	}
+	return names, slices.DeleteFunc(claims, func(s string) bool { return slices.Contains(names, s) })
+}
+
+// spelled adds another key of a package, as it is spelled, to others.
+func spelled(to []string, k, other purlKey) []string {
 	s, _, ok := spell(other)
-	if !ok {
-		return nil
+	if !ok || other == k {
+		return to
 	}
-	return []string{s}
+	return append(to, s)
 }
 
 // distinguish makes sure that no consumer can read a statement as one on
@@ -43,6 +44,8 @@ func otherSpellings(p *inventory.Package, k purlKey) []string {
 //     then no better than the source's worst; a package of nothing but
 //     documentation holds nobody back. Where several binary packages share the
 //     URL of their source only the first keeps it, and none when they differ.
+//   - packages that some consumer knows by one name, as Trivy may those that
+//     differ in their epoch alone, are all cleared or none.
 func distinguish(order []*draft) {
 	byVulnerability := make(map[string][]*draft, len(order)/2)
 	for _, d := range order {
@@ -54,7 +57,7 @@ func distinguish(order []*draft) {
 				d.withhold(ReasonUnidentified)
 			}
 		}
-		if slices.ContainsFunc(drafts, func(d *draft) bool { return len(others(d)) > 0 }) {
+		if slices.ContainsFunc(drafts, func(d *draft) bool { return len(others(d))+len(d.names) > 0 }) {
 			lower(drafts)
 			share(drafts)
 		}
@@ -63,20 +66,19 @@ func distinguish(order []*draft) {
 
 // withhold takes back a status by which a consumer would hide the finding.
 func (d *draft) withhold(why Reason) {
-	if d.Status == NotAffected || d.Status == Fixed {
+	if d.clears() {
 		d.Status, d.Reason = UnderInvestigation, why
 	}
 }
 
+// clears reports whether consumers hide the finding.
+func (d *draft) clears() bool { return d.Status == NotAffected || d.Status == Fixed }
+
 // lower makes each package no better than the others of which it bears the
-// source's name. Statuses only get worse, so that it ends.
+// source's name, and packages of one name all uncleared where one is. Statuses
+// only get worse, so that it ends.
 func lower(drafts []*draft) {
-	own := map[string]*draft{}
-	for _, d := range drafts {
-		if d.PURL != "" {
-			own[d.PURL] = d
-		}
-	}
+	own := owners(drafts)
 	for changed := true; changed; {
 		changed = false
 		for _, d := range drafts {
@@ -84,8 +86,21 @@ func lower(drafts []*draft) {
 				continue
 			}
 			for _, s := range others(d) {
-				if o := own[s]; o != nil && o != d && worse(d.Status, o.Status) && worse(UnderInvestigation, o.Status) {
-					o.withhold(ReasonSource)
+				for _, o := range own[s] {
+					if o != d && !slices.Contains(d.names, s) && worse(d.Status, o.Status) && o.clears() {
+						o.withhold(ReasonSource)
+						changed = true
+					}
+				}
+			}
+		}
+		for _, namesakes := range own {
+			if !slices.ContainsFunc(namesakes, func(d *draft) bool { return !d.clears() }) {
+				continue
+			}
+			for _, d := range namesakes {
+				if d.clears() {
+					d.withhold(ReasonUnidentified)
 					changed = true
 				}
 			}
@@ -95,21 +110,43 @@ func lower(drafts []*draft) {
 
 // share leaves each other spelling with one draft at most.
 func share(drafts []*draft) {
-	own, claims := map[string]bool{}, map[string][]*draft{}
+	own, claims := owners(drafts), map[string][]*draft{}
 	for _, d := range drafts {
-		own[d.PURL] = true
 		for _, s := range others(d) {
 			claims[s] = append(claims[s], d)
 		}
 	}
 	for s, claimants := range claims {
-		differ := slices.ContainsFunc(claimants, func(d *draft) bool { return d.Status != claimants[0].Status })
-		for i, d := range claimants {
-			if own[s] || differ || i > 0 {
+		var keeper *draft
+		switch o := own[s]; {
+		case len(o) > 0:
+			keeper = o[0]
+		case !slices.ContainsFunc(claimants, func(d *draft) bool { return d.Status != claimants[0].Status }):
+			keeper = claimants[0]
+		}
+		for _, d := range claimants {
+			if d != keeper {
 				d.SubcomponentPURLs = slices.DeleteFunc(d.SubcomponentPURLs, func(have string) bool { return have == s && have != d.PURL })
 			}
 		}
 	}
+}
+
+// owners gives those that a name tells of alone: first the one whose own URL
+// it is.
+func owners(drafts []*draft) map[string][]*draft {
+	own := map[string][]*draft{}
+	for _, d := range drafts {
+		if d.PURL != "" {
+			own[d.PURL] = append(own[d.PURL], d)
+		}
+	}
+	for _, d := range drafts {
+		for _, s := range d.names {
+			own[s] = append(own[s], d)
+		}
+	}
+	return own
 }
 
 func others(d *draft) []string {

@@ -80,6 +80,10 @@ func randomPackage(rng *rand.Rand, i int, files []string) inventory.Package {
 		p.PURL = "pkg:deb/debian/" + name
 	case 2:
 		p.Opaque = "a cut name"
+	case 3, 4:
+		p.PURL = fmt.Sprintf("pkg:deb/debian/%s@%d:1.0", name, rng.IntN(3))
+	case 5:
+		p.PURL = fmt.Sprintf("pkg:rpm/%s/%s@1.0", []string{"alma", "almalinux", "centos"}[rng.IntN(3)], name)
 	}
 	return p
 }
