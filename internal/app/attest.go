@@ -267,9 +267,15 @@ func hideSecrets(cfg config.Config) {
 	}
 }
 
-// withoutSecrets is an environment for programs of the user's.
+// withoutSecrets is an environment for programs of the user's. What opens a
+// key's system is withheld from them alone: vexxy, and a registry's credential
+// helper that it starts, have need of it.
 func withoutSecrets(cfg config.Config, environ []string) []string {
 	hidden, secrets := secretVariables(cfg), cfg.Secrets()
+	getenv := lookup(environ)
+	for _, name := range append(attest.KeyVariables(cfg.Attest.Key), attest.KeyVariables(cfg.BaselineKey)...) {
+		hidden, secrets = append(hidden, name), append(secrets, config.NewSecret(getenv(name)))
+	}
 	return slices.DeleteFunc(slices.Clone(environ), func(kv string) bool {
 		name, value, _ := strings.Cut(kv, "=")
 		return slices.Contains(hidden, name) || isSecret(name, value, secrets)

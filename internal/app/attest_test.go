@@ -68,14 +68,19 @@ func composed(t *testing.T, host string, change func(*record.Record)) (docs run.
 	return docs, ref.String()
 }
 
-// sealed is a private key as cosign writes it, guarded by the canary.
-func sealed(t *testing.T) string {
+func newSigningKey(t *testing.T) *ecdsa.PrivateKey {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	der, err := x509.MarshalPKCS8PrivateKey(key)
+	return key
+}
+
+// sealed is a private key as cosign writes it, guarded by the canary.
+func sealed(t *testing.T) string {
+	t.Helper()
+	der, err := x509.MarshalPKCS8PrivateKey(newSigningKey(t))
 	if err != nil {
 		t.Fatal(err)
 	}

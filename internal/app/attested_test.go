@@ -84,7 +84,7 @@ func (y yard) look(t *testing.T, docs run.Documents, args ...string) (baseline.B
 		t.Fatal(err)
 	}
 	var notes []string
-	find, err := attestedBaseline(cfg, y.run, y.getenv, own, y.guard, func(n string) { notes = append(notes, n) })
+	find, err := attestedBaseline(t.Context(), cfg, y.run, y.getenv, own, y.guard, func(n string) { notes = append(notes, n) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -230,7 +230,7 @@ func TestAttestedBaselineByTheBasesKey(t *testing.T) {
 	}
 	refused := errors.New("the base has no such file")
 	cfg := load(t, args...)
-	_, err = attestedBaseline(cfg, "", y.getenv, nil, func(string, int64) ([]byte, bool, error) { return nil, false, refused }, nil)
+	_, err = attestedBaseline(t.Context(), cfg, "", y.getenv, nil, func(string, int64) ([]byte, bool, error) { return nil, false, refused }, nil)
 	if !errors.Is(err, refused) || fault.CodeOf(t.Context(), err) != fault.Usage {
 		t.Errorf("%v", err)
 	}
@@ -248,7 +248,7 @@ func TestAttestedBaselineAsksForTrust(t *testing.T) {
 		}
 	}
 	cfg := load(t, "--baseline", "attestation", "--baseline-key", "/none")
-	if _, err := attestedBaseline(cfg, "", func(string) string { return "" }, nil, unguarded, nil); err == nil {
+	if _, err := attestedBaseline(t.Context(), cfg, "", func(string) string { return "" }, nil, unguarded, nil); err == nil {
 		t.Error("a key that is not there is taken")
 	}
 }

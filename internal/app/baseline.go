@@ -12,11 +12,11 @@ import (
 // baselines gives the plan of a run, by its ID, what finds each image's
 // baseline: in an earlier run that was opened, or among what is attested; nil
 // for none.
-func baselines(cfg config.Config, id string, opened *baseline.Set, getenv func(string) string, own run.Attester, guard baseline.Guard, note func(string)) (func(context.Context, subject.Subject, bool) baseline.Baseline, error) {
+func baselines(ctx context.Context, cfg config.Config, id string, opened *baseline.Set, getenv func(string) string, own run.Attester, guard baseline.Guard, note func(string)) (func(context.Context, subject.Subject, bool) baseline.Baseline, error) {
 	if opened != nil {
 		return func(_ context.Context, s subject.Subject, alone bool) baseline.Baseline { return opened.For(s, alone) }, nil
 	}
-	return attestedBaseline(cfg, id, getenv, own, guard, note)
+	return attestedBaseline(ctx, cfg, id, getenv, own, guard, note)
 }
 
 // openBaseline reads the earlier run that the inputs name, nil for none and for

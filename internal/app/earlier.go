@@ -30,7 +30,7 @@ type earlier struct {
 
 // attestedBaseline gives what the run's plan needs of a baseline that is an attestation,
 // nil where none is asked for. A key that cannot be read is an error.
-func attestedBaseline(cfg config.Config, id string, getenv func(string) string, own run.Attester, guard baseline.Guard, note func(string)) (func(context.Context, subject.Subject, bool) baseline.Baseline, error) {
+func attestedBaseline(ctx context.Context, cfg config.Config, id string, getenv func(string) string, own run.Attester, guard baseline.Guard, note func(string)) (func(context.Context, subject.Subject, bool) baseline.Baseline, error) {
 	want := cfg.Earlier()
 	if !want.Attested {
 		return nil, nil
@@ -41,7 +41,7 @@ func attestedBaseline(cfg config.Config, id string, getenv func(string) string, 
 	var err error
 	switch a, signs := own.(*attester); {
 	case want.Key != "":
-		e.trust.Key, err = publicKey(want.Key, getenv, guard)
+		e.trust.Key, err = publicKey(ctx, want.Key, getenv, guard)
 	case want.Issuer != "" && cfg.Attest.TrustedRoot != "":
 		err = e.readRoot(cfg.Attest.TrustedRoot, guard)
 	case want.Issuer != "":
@@ -60,18 +60,18 @@ const maxTrust = 4 << 20
 
 // publicKey reads a key. A pull request that brought its own would say itself
 // whose word on what is old counts.
-func publicKey(ref string, getenv func(string) string, guard baseline.Guard) (crypto.PublicKey, error) {
-	if strings.HasPrefix(ref, "env://") {
-		return attest.LoadPublicKey(ref, getenv)
+func publicKey(ctx context.Context, ref string, getenv func(string) string, guard baseline.Guard) (crypto.PublicKey, error) {
+	if strings.HasPrefix(ref, "env://") || attest.Managed(ref) {
+		return attest.LoadPublicKey(ctx, ref, getenv)
 	}
 	data, instead, err := guard(ref, maxTrust)
 	switch {
 	case err != nil:
-		return nil, fault.New(fault.Usage, "name a key that the change does not bring, or env://NAME", "reading the public key from %.200q: %w", ref, err)
+		return nil, fault.New(fault.Usage, "name a key that the change does not bring, env://NAME, or SYSTEM://… of a key management system", "reading the public key from %.200q: %w", ref, err)
 	case instead:
 		return attest.ParsePublicKey(data, ref)
 	}
-	return attest.LoadPublicKey(ref, getenv)
+	return attest.LoadPublicKey(ctx, ref, getenv)
 }
 
 // readRoot reads a trusted root as publicKey reads a key.

@@ -121,7 +121,7 @@ func performLater(ctx context.Context, s Streams, args []string, h host, end *en
 		ID: id, Version: Version(), Settings: cfg.Settings(), Policy: cfg.Policy(), Triage: people,
 		OutputDir: cfg.OutputDir, StartedAt: started, Attester: attester, Timeline: timeline,
 	}
-	if plan.Baseline, err = baselines(cfg, id, earlier, lookup(s.Environ), attester, h.instead, timeline.Note); err != nil {
+	if plan.Baseline, err = baselines(ctx, cfg, id, earlier, lookup(s.Environ), attester, h.instead, timeline.Note); err != nil {
 		return closed(ctx, j, end.out, err)
 	}
 	var all []run.Observed

@@ -117,7 +117,7 @@ func perform(ctx context.Context, s Streams, args []string, h host, end *ending)
 	if origins, err := h.origins(); err == nil && len(origins) > 0 {
 		plan.Origin = &origins[0]
 	}
-	if plan.Baseline, err = baselines(cfg, id, earlier, lookup(s.Environ), attester, h.instead, timeline.Note); err != nil {
+	if plan.Baseline, err = baselines(ctx, cfg, id, earlier, lookup(s.Environ), attester, h.instead, timeline.Note); err != nil {
 		return closed(ctx, j, end.out, err)
 	}
 	end.out, err = observe(ctx, s, cfg, plan, j)

@@ -17,7 +17,7 @@ import (
 )
 
 var verifyInputs = []config.Input{
-	{Name: "key", Group: "Whom to trust", Kind: config.Text, Unset: "none", Doc: "public key that must have signed: a file, or env://NAME"},
+	{Name: "key", Group: "Whom to trust", Kind: config.Text, Unset: "none", Doc: "public key that must have signed: a file, env://NAME, or the key of a key management system as awskms://…, azurekms://…, gcpkms://… or hashivault://…"},
 	{Name: "identity", Group: "Whom to trust", Kind: config.Text, Unset: "none", Doc: "identity that the certificate must name, such as https://github.com/OWNER/REPO/.github/workflows/FILE@refs/heads/main"},
 	{Name: "identity-regexp", Group: "Whom to trust", Kind: config.Text, Unset: "none", Doc: "regular expression for the whole identity, instead"},
 	{Name: "issuer", Group: "Whom to trust", Kind: config.Text, Unset: "none", Doc: "who must vouch for the identity, such as https://token.actions.githubusercontent.com"},
@@ -32,7 +32,8 @@ var verifyInputs = []config.Input{
 }
 
 const verifyHelp = `Exit codes: 0 the image is verified; 6 it is not; 3 the policy or the image's
-name cannot be read; 5 the registry or sigstore's trusted root is out of reach.`
+name cannot be read; 5 the registry, sigstore's trusted root or the key's system is
+out of reach.`
 
 // verifyCommand is `vexxy verify`. An error has its own code.
 func verifyCommand(ctx context.Context, s Streams, args []string) (fault.Code, error) {
@@ -104,7 +105,7 @@ func verifyPolicy(ctx context.Context, line config.Line, getenv func(string) str
 	case key != "" && keyless:
 		return p, fault.New(fault.Usage, "give --key, or --identity and --issuer", "reading the policy: both a key and an identity are given")
 	case key != "":
-		if t.Key, err = attest.LoadPublicKey(key, getenv); err != nil {
+		if t.Key, err = attest.LoadPublicKey(ctx, key, getenv); err != nil {
 			return p, err
 		}
 	case !keyless:

@@ -18,12 +18,13 @@ import (
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/secure-systems-lab/go-securesystemslib/encrypted"
 	protocommon "github.com/sigstore/protobuf-specs/gen/pb-go/common/v1"
 	"github.com/sigstore/sigstore/pkg/cryptoutils"
 	"github.com/sigstore/sigstore/pkg/signature"
-	"github.com/sigstore/sigstore/pkg/signature/kms"
+	"github.com/sigstore/sigstore/pkg/signature/options"
 
 	"github.com/vexxy/action/internal/config"
 	"github.com/vexxy/action/internal/fault"
@@ -39,13 +40,19 @@ type keypair struct {
 	details signature.AlgorithmDetails
 }
 
-// loadKey reads a private key: a file, env://NAME, or the key of a key
-// management system as SYSTEM://…, which the program sigstore-kms-SYSTEM
-// serves (https://github.com/sigstore/sigstore, pkg/signature/kms/cliplugin).
-// The password opens keys as cosign writes them; others have none.
-func loadKey(ctx context.Context, ref string, password config.Secret, getenv func(string) string) (keypair, error) {
-	if system, _, found := strings.Cut(ref, "://"); found && system != "env" {
-		return kmsKey(ctx, ref)
+// loadKey reads a private key: a file, env://NAME, or one that stays in its key
+// management system, as SYSTEM://…, each use of which takes at most limit. The
+// password opens keys as cosign writes them; others have none.
+func loadKey(ctx context.Context, ref string, password config.Secret, getenv func(string) string, limit time.Duration) (keypair, error) {
+	if Managed(ref) {
+		k, err := openManaged(ctx, ref, getenv, fault.Attest, limit)
+		if err == nil {
+			err = k.attempt(ctx)
+		}
+		if err != nil {
+			return keypair{}, err
+		}
+		return newKeypair(k, ref)
 	}
 	raw, err := readKey(ref, getenv)
 	if err != nil {
@@ -58,16 +65,6 @@ func loadKey(ctx context.Context, ref string, password config.Secret, getenv fun
 	signer, err := signature.LoadSigner(private, crypto.SHA256)
 	if err != nil {
 		return keypair{}, fault.New(fault.Usage, keyHint(err), "reading the signing key from %s: %w", cut(ref), err)
-	}
-	return newKeypair(signer, ref)
-}
-
-func kmsKey(ctx context.Context, ref string) (keypair, error) {
-	system, _, _ := strings.Cut(ref, "://")
-	signer, err := kms.Get(ctx, ref, crypto.SHA256)
-	if err != nil {
-		return keypair{}, fault.New(fault.Usage, "put the program sigstore-kms-"+cut(system)+" on the PATH, or give a file or env://NAME",
-			"opening the signing key %s: %s", cut(ref), bounded(err.Error()))
 	}
 	return newKeypair(signer, ref)
 }
@@ -89,7 +86,7 @@ func newKeypair(signer signature.Signer, ref string) (keypair, error) {
 
 // readKey gives the bytes of a file or a variable.
 func readKey(ref string, getenv func(string) string) ([]byte, error) {
-	const hint = "name a file, or env://NAME for a variable that holds the key"
+	const hint = "name a file, env://NAME for a variable that holds the key, or SYSTEM://… for a key management system"
 	if name, found := strings.CutPrefix(ref, "env://"); found {
 		text := getenv(name)
 		if text == "" {
@@ -158,8 +155,16 @@ func parsePrivate(raw, password []byte) (crypto.PrivateKey, error) {
 	return key, nil
 }
 
-// LoadPublicKey reads a public key in PEM form: a file, or env://NAME.
-func LoadPublicKey(ref string, getenv func(string) string) (crypto.PublicKey, error) {
+// LoadPublicKey reads a public key in PEM form, a file or env://NAME, or asks a
+// key management system for the one of SYSTEM://….
+func LoadPublicKey(ctx context.Context, ref string, getenv func(string) string) (crypto.PublicKey, error) {
+	if Managed(ref) {
+		k, err := openManaged(ctx, ref, getenv, fault.Infra, kmsTimeout)
+		if err != nil {
+			return nil, err
+		}
+		return k.public, nil
+	}
 	raw, err := readKey(ref, getenv)
 	if err != nil {
 		return nil, err
@@ -251,8 +256,8 @@ func (k keypair) GetPublicKeyPem() (string, error) {
 	return string(text), err
 }
 
-func (k keypair) SignData(_ context.Context, data []byte) (sig, digest []byte, err error) {
-	sig, err = k.signer.SignMessage(bytes.NewReader(data))
+func (k keypair) SignData(ctx context.Context, data []byte) (sig, digest []byte, err error) {
+	sig, err = k.signer.SignMessage(bytes.NewReader(data), options.WithContext(ctx))
 	s := sha256.Sum256(data)
 	return sig, s[:], err
 }

@@ -35,7 +35,7 @@ func signsAndVerifies(t *testing.T, o KeyOptions) {
 	if err := os.WriteFile(path, s.PublicKey(), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	public, err := LoadPublicKey(path, os.Getenv)
+	public, err := LoadPublicKey(t.Context(), path, os.Getenv)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -82,24 +82,10 @@ func PublicRoot(ctx context.Context) (root.TrustedMaterial, error) {
 
 // fetch bounds a fetching that knows no context.
 func fetch[T any](ctx context.Context, get func(*tuf.Options) (T, error)) (T, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, signTimeout, fmt.Errorf("not there after %s", signTimeout))
-	defer cancel()
-	var got T
-	done := make(chan error, 1)
-	go func() {
-		v, err := get(tuf.DefaultOptions().WithDisableLocalCache())
-		if err == nil {
-			got = v
-		}
-		done <- err
-	}()
-	select {
-	case err := <-done:
-		return got, unreachable(err)
-	case <-ctx.Done():
-		var none T
-		return none, unreachable(context.Cause(ctx))
-	}
+	got, err := await(ctx, signTimeout, func(context.Context) (T, error) {
+		return get(tuf.DefaultOptions().WithDisableLocalCache())
+	})
+	return got, unreachable(err)
 }
 
 func unreachable(err error) error {

@@ -44,11 +44,17 @@ type KeyOptions struct {
 	// SigningConfig and TrustedRoot are files. Without a signing configuration
 	// nothing is sent to any service: the signature stands for itself.
 	SigningConfig, TrustedRoot string
+
+	// limit bounds each use of a key management system; 0 is kmsTimeout.
+	limit time.Duration
 }
 
 // NewKeySigner opens the key.
 func NewKeySigner(ctx context.Context, o KeyOptions) (*Signer, error) {
-	k, err := loadKey(ctx, o.Key, o.Password, o.Getenv)
+	if o.limit == 0 {
+		o.limit = kmsTimeout
+	}
+	k, err := loadKey(ctx, o.Key, o.Password, o.Getenv, o.limit)
 	if err != nil {
 		return nil, err
 	}

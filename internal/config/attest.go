@@ -6,7 +6,8 @@ type Attest struct {
 	Mode string
 	// Format is one of the Format constants, SBOM one of the SBOM constants.
 	Format, SBOM string
-	// Key is a file, env://NAME or SYSTEM://…; Password opens it.
+	// Key is a file, env://NAME or a key management system's SYSTEM://…; Password
+	// opens it.
 	Key      string
 	Password Secret
 	// Inconclusive attests to insufficient evidence too, marked as such.
@@ -58,7 +59,7 @@ func attestInputs() []Input {
 			choice(func(c *Config) *string { return &c.Attest.SBOM }, SBOMCycloneDX, SBOMSPDX, SBOMNone)),
 		row("attest-inconclusive", "false", "attest to insufficient evidence too, marked as such",
 			onOff(func(c *Config) *bool { return &c.Attest.Inconclusive })),
-		row("attest-key", "", "private key to sign with: a file, env://NAME, or SYSTEM://… where the program sigstore-kms-SYSTEM is installed",
+		row("attest-key", "", "private key to sign with: a file, env://NAME, or the key of a key management system as awskms://…, azurekms://…, gcpkms://… or hashivault://…",
 			text(func(c *Config) *string { return &c.Attest.Key }, nil), unset("none")),
 		row("attest-key-password", "", "password of attest-key",
 			password(func(c *Config) *Secret { return &c.Attest.Password }), unset("COSIGN_PASSWORD"),
@@ -100,7 +101,7 @@ func (c *Config) checkAttest(conflict conflicting) error {
 	a := c.Attest
 	switch {
 	case a.Mode == AttestKey && a.Key == "":
-		return conflict("name it with attest-key: a file, or env://NAME", "attest (%s) asks for a key, and none is given", c.Origin("attest"))
+		return conflict("name it with attest-key: a file, env://NAME, or a key management system's as awskms://…", "attest (%s) asks for a key, and none is given", c.Origin("attest"))
 	case a.Key != "" && a.Mode == AttestKeyless:
 		return conflict("give attest: key, or leave the key out", "attest-key (%s) is given, and attest (%s) is keyless", c.Origin("attest-key"), c.Origin("attest"))
 	case (a.SigningConfig == "") != (a.TrustedRoot == ""):

@@ -45,7 +45,7 @@ func baselineInputs() []Input {
 	return []Input{
 		row("baseline", "", "earlier run to say what has changed since: its result.json, or its folder; under GitHub artifact:NAME, that of the latest successful run on the target branch; or attestation, what vexxy attested to this image or, if it has nothing, to the one that its tag or the tag latest names; or attestation:IMAGE, to an image of the same repository",
 			text(func(c *Config) *string { return &c.Baseline }, nil), unset("none")),
-		row("baseline-key", "", "public key that must have signed a baseline that is an attestation: a file, or env://NAME",
+		row("baseline-key", "", "public key that must have signed a baseline that is an attestation: a file, env://NAME, or a key management system's as attest-key has it",
 			text(func(c *Config) *string { return &c.BaselineKey }, nil), unset("attest-key's own")),
 		row("baseline-identity", "", "identity that its certificate must name, such as https://github.com/OWNER/REPO/.github/workflows/FILE@refs/heads/main",
 			text(func(c *Config) *string { return &c.BaselineIdentity }, nil), unset("none")),

@@ -1,5 +1,5 @@
 // Package attesttest puts images into registries, for tests of what is attested
-// to them.
+// to them, and plays the systems that keep the keys.
 package attesttest
 
 import (
