@@ -85,8 +85,9 @@ func (e engine) removeNetwork(ctx context.Context, name string) error {
 	}
 }
 
-// gone reports whether a refusal says that the thing is not there.
+// gone reports whether a refusal says that the thing is not there, or that it is
+// being removed for somebody else, such as a run that was killed while it did so.
 func gone(text string) bool {
 	text = strings.ToLower(text)
-	return strings.Contains(text, "no such") || strings.Contains(text, "not found")
+	return strings.Contains(text, "no such") || strings.Contains(text, "not found") || strings.Contains(text, "already in progress")
 }

@@ -258,11 +258,7 @@ func (h *head) Write(p []byte) (int, error) {
 var _ io.Writer = (*head)(nil)
 
 func (e *Engine) removeContainer(ctx context.Context, name string) error {
-	_, err := e.docker.ContainerRemove(ctx, name, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
-	if cerrdefs.IsNotFound(err) {
-		return nil
-	}
-	return err
+	return removeContainer(ctx, e.docker, name)
 }
 
 func (e *Engine) removeNetwork(ctx context.Context, name string) error {

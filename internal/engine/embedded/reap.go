@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	cerrdefs "github.com/containerd/errdefs"
+	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/client"
 )
 
@@ -61,7 +63,7 @@ func Remove(ctx context.Context, docker *client.Client, l Leftover) error {
 	var err error
 	switch l.Kind {
 	case "container":
-		_, err = docker.ContainerRemove(ctx, l.ID, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
+		err = removeContainer(ctx, docker, l.ID)
 	case "network":
 		_, err = docker.NetworkRemove(ctx, l.ID, client.NetworkRemoveOptions{})
 	case "image":
@@ -73,4 +75,33 @@ func Remove(ctx context.Context, docker *client.Client, l Leftover) error {
 		return fmt.Errorf("removing %s %s: %w", l.Kind, l.Name, err)
 	}
 	return nil
+}
+
+// removalTimeout is how long a removal that somebody else has begun may take.
+const removalTimeout = 30 * time.Second
+
+// removeContainer takes a container away, with its volumes. One that the engine
+// is about to remove for somebody else, such as a run that was killed while it
+// did so, is waited for. One that is gone already is no error.
+func removeContainer(ctx context.Context, docker *client.Client, id string) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, removalTimeout, fmt.Errorf("it was not gone within %s", removalTimeout))
+	defer cancel()
+	for {
+		_, err := docker.ContainerRemove(ctx, id, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
+		switch {
+		case err == nil || cerrdefs.IsNotFound(err):
+			return nil
+		case !cerrdefs.IsConflict(err):
+			return err
+		}
+		// What becomes of it, the next try tells.
+		gone := docker.ContainerWait(ctx, id, client.ContainerWaitOptions{Condition: container.WaitConditionRemoved})
+		select {
+		case <-gone.Result:
+		case <-gone.Error:
+		}
+		if cause := context.Cause(ctx); cause != nil {
+			return fmt.Errorf("%w: %w", cause, err)
+		}
+	}
 }
