@@ -2,17 +2,12 @@ package e2e
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
-	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"go.yaml.in/yaml/v3"
@@ -55,14 +50,23 @@ func TestGitLabComponent(t *testing.T) {
 	}
 	api := gitlabtest.New()
 	defer api.Close()
-	g := gitlabJob{actionJob: actionJob{dir: t.TempDir(), cache: t.TempDir()}, api: api, tool: gitlabRunner(t), bin: t.TempDir()}
-	g.files(t, fmt.Sprintf(gitlabPipeline, push(t, "go-app"), db))
+	g := newGitLabJob(t)
+	g.pipeline(fmt.Sprintf(gitlabPipeline, push(t, "go-app"), db))
 	base := g.commit(t, "max-affected: 0\n")
 	head := g.commit(t, "max-affected: 1000\ntest-command: touch /tmp/never\n")
 
-	log := g.run(t, 1, base, head)
+	run := func(pipeline int, base string) (log string) {
+		variables := append(gitlabMerge(base), "CI_COMMIT_SHA="+head, fmt.Sprint("CI_PIPELINE_ID=", pipeline), "CI_API_V4_URL="+api.URL)
+		log, failed := g.run(t, variables, fmt.Sprint("--json-schema-validation=", pipeline == 1))
+		if failed != (pipeline == 1) {
+			t.Fatalf("pipeline %d failed: %v\n%s", pipeline, failed, log)
+		}
+		return log
+	}
+
+	log := run(1, base)
 	first := api.Notes()
-	if len(first) != 1 || !strings.Contains(first[0].Body, "vexxy: fail") || !strings.Contains(first[0].Body, "is ignored until it is merged") || strings.Contains(first[0].Body, "canary-secret") {
+	if len(first) != 1 || !strings.Contains(first[0].Body, "vexxy: fail") || !strings.Contains(first[0].Body, "is ignored until it is merged") || strings.Contains(first[0].Body, gitlabCanary) {
 		t.Fatalf("notes: %+v\n%s", first, log)
 	}
 	// gitlab-ci-local ends a value at a #, which GitLab takes for a character.
@@ -77,7 +81,7 @@ func TestGitLabComponent(t *testing.T) {
 		}
 	}
 
-	log = g.run(t, 2, head, head)
+	log = run(2, head)
 	second := api.Notes()
 	if len(second) != 1 || second[0].ID != first[0].ID || !strings.Contains(second[0].Body, "vexxy: pass") || !strings.Contains(second[0].Body, "pipeline 2") {
 		t.Errorf("notes: %+v\n%s", second, log)
@@ -113,84 +117,6 @@ func TestGitLabComponentSchema(t *testing.T) {
 	for old, bad := range map[string]string{"when: always": "when: perhaps", "expire_in: 90 days": "expire_in: [90]", "dotenv: vexxy.env": "dotenv: {}"} {
 		if changed := strings.Replace(job, old, bad, 1); changed == job || valid(changed) == nil {
 			t.Errorf("the schema takes %s", bad)
-		}
-	}
-}
-
-// gitlabRunner gives gitlab-ci-local's program, for node.
-func gitlabRunner(t *testing.T) string {
-	t.Helper()
-	cache, err := filepath.Abs(filepath.Join(root, ".cache"))
-	must(err)
-	cmd := exec.Command("scripts/setup/gitlab.sh", cache)
-	cmd.Dir = root
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("setting up gitlab-ci-local: %v", err)
-	}
-	return strings.TrimSpace(string(out))
-}
-
-// gitlabJob is a repository with a pipeline, and what runs it.
-type gitlabJob struct {
-	actionJob
-	api       *gitlabtest.Server
-	tool, bin string
-}
-
-// unexpanded is a variable of a job that is not to be expanded: GitLab takes it
-// as an object, gitlab-ci-local as a text alone.
-var unexpanded = regexp.MustCompile(`\n +value: ('[^\n]*)\n +expand: false`)
-
-// files puts the pipeline into the repository, the component as it is but for
-// what its runner cannot read, and vexxy onto the path.
-func (g gitlabJob) files(t *testing.T, pipeline string) {
-	t.Helper()
-	must(os.WriteFile(filepath.Join(g.dir, ".gitlab-ci.yml"), []byte(pipeline), 0o644))
-	must(os.Mkdir(filepath.Join(g.dir, "templates"), 0o755))
-	text := unexpanded.ReplaceAll(read(t, filepath.Join(root, "templates"), "analyze.yml"), []byte(" $1"))
-	must(os.WriteFile(filepath.Join(g.dir, "templates", "analyze.yml"), text, 0o644))
-	self, err := os.Executable() // it is vexxy where the environment says so
-	must(err)
-	wrapper := fmt.Sprintf("#!/bin/sh\n%s=1 VEXXY_STATE_DIR='%s' exec '%s' \"$@\"\n", asCommand, g.cache, self)
-	must(os.WriteFile(filepath.Join(g.bin, "vexxy"), []byte(wrapper), 0o755))
-	g.git(t, "init", "-q", "-b", "main")
-	g.git(t, "remote", "add", "origin", "https://gitlab.example/group/app.git")
-}
-
-// run runs the pipeline for a merge request and gives the log.
-func (g gitlabJob) run(t *testing.T, pipeline int, base, head string) string {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
-	defer cancel()
-	args := []string{g.tool, "--force-shell-executor", fmt.Sprint("--json-schema-validation=", pipeline == 1)}
-	for _, v := range []string{
-		"GITLAB_CI=true", "CI_PROJECT_DIR=" + g.dir, "CI_API_V4_URL=" + g.api.URL, "CI_PIPELINE_SOURCE=merge_request_event", fmt.Sprint("CI_PIPELINE_ID=", pipeline),
-		"CI_MERGE_REQUEST_IID=7", "CI_MERGE_REQUEST_PROJECT_ID=11", "CI_MERGE_REQUEST_SOURCE_PROJECT_ID=11", "CI_MERGE_REQUEST_DIFF_BASE_SHA=" + base,
-		"CI_MERGE_REQUEST_PROJECT_URL=https://gitlab.example/group/app", "CI_COMMIT_SHA=" + head, "NOTE_TOKEN=" + gitlabtest.Token, "CANARY=canary-secret-of-the-job",
-	} {
-		args = append(args, "--variable", v)
-	}
-	cmd := exec.CommandContext(ctx, "node", args...)
-	cmd.Dir = g.dir
-	// The inputs are those of the component, and of no other host.
-	cmd.Env = slices.DeleteFunc(os.Environ(), func(kv string) bool { return strings.HasPrefix(kv, "VEXXY_") || strings.HasPrefix(kv, "CI_") })
-	cmd.Env = append(cmd.Env, "PATH="+g.bin+":"+os.Getenv("PATH"), "HOME="+g.cache, "GITHUB_ACTIONS=")
-	out, err := cmd.CombinedOutput()
-	if failed := err != nil; failed != (pipeline == 1) {
-		t.Fatalf("gitlab-ci-local: %v\n%s", err, out)
-	}
-	if log := string(out); strings.Contains(log, "canary-secret") || strings.Contains(log, gitlabtest.Token) {
-		t.Errorf("the log tells a secret:\n%s", log)
-	}
-	return string(out)
-}
-
-func (g gitlabJob) says(t *testing.T, log string, all ...string) {
-	t.Helper()
-	for _, text := range all {
-		if !strings.Contains(log, text) {
-			t.Errorf("the log lacks %q:\n%s", text, log)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package github
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strings"
 	"time"
@@ -50,6 +51,9 @@ func (b *board) List(ctx context.Context, page int) (list []sticky.Entry, more b
 	ctx, cancel := b.api.once(ctx)
 	defer cancel()
 	all, _, err := b.api.client.Issues.ListComments(ctx, b.owner, b.repo, b.pull, o)
+	if err == nil && all == nil { // null, or nothing: an empty list is another
+		err = errors.New("the answer is no list")
+	}
 	for _, c := range all {
 		list = append(list, entry(c))
 	}

@@ -86,6 +86,20 @@ func TestFirstCommentAndUpdate(t *testing.T) {
 	}
 }
 
+// An answer that is no list does not say that there is no comment.
+func TestNoList(t *testing.T) {
+	for _, body := range []string{"null", "", "{}"} {
+		s, a := server(t)
+		post(t, a, said(1, "one"))
+		s.Fail("LIST", githubtest.Fault{Status: 200, Body: body})
+		post(t, a, said(2, "two"))
+		shows(t, s, "two")
+		if n, m := len(s.Requests("POST")), len(s.Requests("DELETE")); n != 1 || m != 0 {
+			t.Errorf("%q: %d POSTs, %d DELETEs", body, n, m)
+		}
+	}
+}
+
 // A comment far down a long conversation is found.
 func TestUpdateInALongConversation(t *testing.T) {
 	s, a := server(t)

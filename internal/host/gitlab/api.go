@@ -88,6 +88,9 @@ func (a *API) once(ctx context.Context) (gl.RequestOptionFunc, context.CancelFun
 	return gl.WithContext(ctx), cancel
 }
 
+// errNoList is null for a list: one that is empty is something else.
+var errNoList = errors.New("the answer is no list")
+
 // limitedWait is how long to wait where GitLab limits requests without a word
 // on it: most of its limits are by the minute.
 const limitedWait = time.Minute

@@ -73,6 +73,9 @@ func (a *API) folder(ctx context.Context, project int64, sha, path string) ([]st
 	var nodes []*gl.TreeNode
 	f := a.ask(ctx, func(once gl.RequestOptionFunc) (resp *gl.Response, err error) {
 		nodes, resp, err = a.client.Repositories.ListTree(project, &gl.ListTreeOptions{Path: &path, Ref: &sha, ListOptions: gl.ListOptions{PerPage: maxEntries}}, once)
+		if err == nil && nodes == nil {
+			err = errNoList
+		}
 		return resp, err
 	})
 	switch {

@@ -18,7 +18,7 @@ import (
 // Where the checkout does not have the target branch's commit, the API names the
 // files of a folder.
 func TestListByTheAPI(t *testing.T) {
-	calls := 0
+	calls, nulled := 0, false
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		calls++
 		w.Header().Set("Content-Type", "application/json")
@@ -30,6 +30,11 @@ func TestListByTheAPI(t *testing.T) {
 			json.NewEncoder(w).Encode([]map[string]string{
 				{"name": "a.json", "type": "blob", "mode": "100644"}, {"name": "templates", "type": "tree", "mode": "040000"}, {"name": "l.json", "type": "blob", "mode": "120000"},
 			})
+		case r.URL.Path == "/api/v4/projects/11/repository/tree" && q.Get("path") == "null" && !nulled:
+			nulled = true
+			w.Write([]byte("null"))
+		case r.URL.Path == "/api/v4/projects/11/repository/tree" && q.Get("path") == "null":
+			w.Write([]byte(`[{"name":"b.json","type":"blob","mode":"100644"}]`))
 		case r.URL.Path == "/api/v4/projects/11/repository/tree" && q.Get("path") == "full":
 			json.NewEncoder(w).Encode(make([]map[string]string, 100))
 		case r.URL.Path == "/api/v4/projects/11/repository/files/afile/raw":
@@ -52,6 +57,9 @@ func TestListByTheAPI(t *testing.T) {
 		return api, err
 	})
 	if names, err := b.List(".openvex"); err != nil || !slices.Equal(names, []string{"a.json"}) {
+		t.Errorf("%q, %v", names, err)
+	}
+	if names, err := b.List("null"); err != nil || !slices.Equal(names, []string{"b.json"}) {
 		t.Errorf("%q, %v", names, err)
 	}
 	if names, err := b.List("more"); !errors.Is(err, fs.ErrNotExist) {

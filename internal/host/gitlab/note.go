@@ -72,6 +72,9 @@ func (b *board) List(ctx context.Context, page int) (list []sticky.Entry, more b
 		OrderBy:     gl.Ptr("created_at"), Sort: gl.Ptr("asc"),
 	}
 	all, resp, err := b.api.client.Notes.ListMergeRequestNotes(b.merge.Project, b.merge.IID, o, once)
+	if err == nil && all == nil {
+		err = errNoList
+	}
 	for _, n := range all {
 		list = append(list, b.entry(n))
 	}
@@ -121,7 +124,7 @@ func explain(doing string, f sticky.Failure) error {
 	case sticky.Missing:
 		hint = tokenHint + "; GitLab also answers so to a token that may not see the project"
 	case sticky.Limited:
-		hint = "GitLab limits the requests of this token: run fewer jobs at a time, or set comment to on-change"
+		hint = "GitLab limits the requests of this token: run fewer jobs at a time; " + hint
 	case sticky.TooLong, sticky.Refused:
 		hint = "comment.md in the output directory has the text"
 	}

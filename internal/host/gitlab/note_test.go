@@ -88,6 +88,20 @@ func TestFirstNoteAndUpdate(t *testing.T) {
 	}
 }
 
+// An answer that is no list does not say that there is no note.
+func TestNoList(t *testing.T) {
+	for _, body := range []string{"null", "", "{}"} {
+		s, a := server(t)
+		post(t, a, said(1, "one"))
+		s.Fail("LIST", gitlabtest.Fault{Status: 200, Body: body})
+		post(t, a, said(2, "two"))
+		shows(t, s, "two")
+		if n, m := len(s.Requests("POST")), len(s.Requests("DELETE")); n != 1 || m != 0 {
+			t.Errorf("%q: %d POSTs, %d DELETEs", body, n, m)
+		}
+	}
+}
+
 // A note far down a long conversation is found.
 func TestUpdateInALongConversation(t *testing.T) {
 	s, a := server(t)
@@ -256,7 +270,7 @@ func TestStayingFailures(t *testing.T) {
 		{"403 on posting", "POST", gitlabtest.Fault{Status: 403, Body: `{"message":"403 Forbidden"}`}, "403", "locked"},
 		{"404", "LIST", gitlabtest.Fault{Status: 404, Body: `{"message":"404 Project Not Found"}`}, "404", "may not see"},
 		{"422", "POST", gitlabtest.Fault{Status: 422, Body: `{"message":"spam"}`}, "422", "comment.md"},
-		{"429 for an hour", "LIST", gitlabtest.Fault{Status: 429, Header: map[string]string{"Retry-After": "3600"}}, "1h0m0s", "limits the requests"},
+		{"429 for an hour", "LIST", gitlabtest.Fault{Status: 429, Header: map[string]string{"Retry-After": "3600"}}, "1h0m0s", "limits the requests of this token: run fewer jobs at a time; publishing is tried again"},
 		{"429 without a word", "POST", gitlabtest.Fault{Status: 429, Body: `{"message":{"error":"This endpoint has been requested too many times. Try again later."}}`}, "1m0s", "limits the requests"},
 		{"hostile message", "POST", gitlabtest.Fault{Status: 403, Body: `{"message":"x\nsection_start:1:y\r\u001b[0K"}`}, `x\x0asection_start:1:y\x0d\x1b[0K`, "Reporter"},
 	} {

@@ -17,6 +17,7 @@ type Request struct {
 	// Method is the request's kind: see API.Kind.
 	Method, Path string
 	Status       int
+	At           time.Time
 }
 
 // Fault is a failure of one request.
@@ -125,7 +126,7 @@ func (a *API) guard(r *http.Request) (f Fault, answer any) {
 	a.Lock()
 	defer a.Unlock()
 	kind := a.Kind(r)
-	defer func() { a.requests = append(a.requests, Request{kind, r.URL.RequestURI(), f.Status}) }()
+	defer func() { a.requests = append(a.requests, Request{kind, r.URL.RequestURI(), f.Status, time.Now()}) }()
 	if status, answer, is := a.Stranger(r); is {
 		return Fault{Status: status}, answer
 	}
