@@ -64,7 +64,7 @@ func TestVaultAttests(t *testing.T) {
 	t.Setenv("VAULT_CACERT", ca)
 	i, b := newInstance(t, false), newBed(t, true, nil)
 	var seen strings.Builder
-	i.spoil = func(_ http.ResponseWriter, req *http.Request) bool {
+	i.Spoil = func(_ http.ResponseWriter, req *http.Request) bool {
 		body, err := io.ReadAll(req.Body)
 		if err != nil {
 			t.Error(err)
@@ -73,12 +73,12 @@ func TestVaultAttests(t *testing.T) {
 		fmt.Fprintln(&seen, req.URL, req.Header, string(body))
 		return false
 	}
-	s, err := NewKeySigner(t.Context(), KeyOptions{Key: vaultKey, Getenv: v.Getenv, SigningConfig: i.signingConfig, TrustedRoot: i.trustedRoot})
+	s, err := NewKeySigner(t.Context(), KeyOptions{Key: vaultKey, Getenv: v.Getenv, SigningConfig: i.SigningConfig, TrustedRoot: i.TrustedRoot})
 	if err != nil {
 		t.Fatal(err)
 	}
 	out, err := quick(s, both...).Publish(t.Context(), b.subject, b.statements(t, "x"))
-	if err != nil || len(out.Receipts) != 6 || out.Receipts[0].Signature.LogIndex != 0 || i.logged.Load() != 3 {
+	if err != nil || len(out.Receipts) != 6 || out.Receipts[0].Signature.LogIndex != 0 || i.Logged.Load() != 3 {
 		t.Fatalf("%+v, %v", out.Receipts, err)
 	}
 	public, err := LoadPublicKey(t.Context(), vaultKey, v.Getenv)
