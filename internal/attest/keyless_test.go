@@ -96,20 +96,21 @@ func TestSigningServicesThatFail(t *testing.T) {
 			return true
 		}
 	}
-	other := newInstance(t, false)
+	other := newInstance(t, true)
 	for name, c := range map[string]struct {
 		prepare func(i instance)
 		code    fault.Code
 		part    string
 	}{
-		"certificate authority down": {func(i instance) { i.Spoil = answer("/api/v2", 503, "canary-in-body\x1b[31m") }, fault.Attest, "503"},
-		"certificate authority no":   {func(i instance) { i.Spoil = answer("/api/v2", 403, "no") }, fault.Attest, "403"},
-		"no certificate":             {func(i instance) { i.Spoil = answer("/api/v2", 200, "{}") }, fault.Attest, "certificates"},
-		"certificate of another's":   {func(i instance) { i.Fulcio = other.Fulcio }, fault.Attest, "certificate"},
-		"another issuer":             {func(i instance) { i.Issuer = "https://example.com" }, fault.Integrity, "example.com"},
-		"log down":                   {func(i instance) { i.Spoil = answer("/api/v1", 500, "{}") }, fault.Attest, "500"},
-		"log says nonsense":          {func(i instance) { i.Spoil = answer("/api/v1", 201, "{}") }, fault.Attest, ""},
-		"log of another's":           {func(i instance) { i.Log = other.Log }, fault.Attest, ""},
+		"certificate authority down":   {func(i instance) { i.Spoil = answer("/api/v2", 503, "canary-in-body\x1b[31m") }, fault.Attest, "503"},
+		"certificate authority no":     {func(i instance) { i.Spoil = answer("/api/v2", 403, "no") }, fault.Attest, "403"},
+		"no certificate":               {func(i instance) { i.Spoil = answer("/api/v2", 200, "{}") }, fault.Attest, "certificates"},
+		"certificate of another's":     {func(i instance) { i.Fulcio = other.Fulcio }, fault.Attest, "certificate"},
+		"certificate on another's key": {func(i instance) { i.Certified = newP256(t).Public() }, fault.Attest, ""},
+		"another issuer":               {func(i instance) { i.Issuer = "https://example.com" }, fault.Integrity, "example.com"},
+		"log down":                     {func(i instance) { i.Spoil = answer("/api/v1", 500, "{}") }, fault.Attest, "500"},
+		"log says nonsense":            {func(i instance) { i.Spoil = answer("/api/v1", 201, "{}") }, fault.Attest, ""},
+		"log of another's":             {func(i instance) { i.Log = other.Log }, fault.Attest, ""},
 		"wrong entry": {func(i instance) {
 			i.Entry = func(body []byte) []byte {
 				var e map[string]any
@@ -122,6 +123,15 @@ func TestSigningServicesThatFail(t *testing.T) {
 		}, fault.Attest, ""},
 		"clocks apart":                {func(i instance) { i.Skew = time.Hour }, fault.Attest, ""},
 		"clocks apart, the other way": {func(i instance) { i.Skew = -time.Hour }, fault.Attest, ""},
+		"log's clock ahead":           {func(i instance) { i.LogSkew = time.Hour }, fault.Attest, ""},
+		"log's clock behind":          {func(i instance) { i.LogSkew = -time.Hour }, fault.Attest, ""},
+		"stamps down":                 {func(i instance) { i.Spoil = answer("/tsa", 503, "canary-in-body") }, fault.Attest, "503"},
+		"stamps refused":              {func(i instance) { i.Spoil = answer("/tsa", 403, "no") }, fault.Attest, "403"},
+		"stamps of nonsense":          {func(i instance) { i.Spoil = answer("/tsa", 201, "<html>canary-in-body") }, fault.Attest, ""},
+		"stamps of another's":         {func(i instance) { i.TSA = other.TSA }, fault.Attest, ""},
+		"stamps ahead":                {func(i instance) { i.StampSkew = time.Hour }, fault.Attest, ""},
+		"stamps behind":               {func(i instance) { i.StampSkew = -time.Hour }, fault.Attest, ""},
+		"endless stamps":              {func(i instance) { i.Spoil = endless("/tsa") }, fault.Attest, ""},
 		"no token":                    {func(i instance) { i.Spoil = answer("/token", 403, "canary") }, fault.Attest, "403"},
 		"empty token":                 {func(i instance) { i.Spoil = answer("/token", 200, "{}") }, fault.Attest, "token"},
 		"expired token":               {func(i instance) { i.Expiry = time.Now().Add(-time.Minute) }, fault.Attest, "expired"},
@@ -130,7 +140,7 @@ func TestSigningServicesThatFail(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			i, b := newInstance(t, false), newBed(t, true, nil)
+			i, b := newInstance(t, strings.Contains(name, "stamps")), newBed(t, true, nil)
 			s := i.signer(t)
 			c.prepare(i)
 			begin := time.Now()
@@ -188,10 +198,10 @@ func TestTokenOfGitLab(t *testing.T) {
 
 // A service that does not answer keeps nothing: the run's own end comes first.
 func TestSlowServices(t *testing.T) {
-	for _, path := range []string{"/token", "/api/v2", "/api/v1"} {
+	for _, path := range []string{"/token", "/api/v2", "/api/v1", "/tsa"} {
 		t.Run(path, func(t *testing.T) {
 			t.Parallel()
-			i, b := newInstance(t, false), newBed(t, true, nil)
+			i, b := newInstance(t, true), newBed(t, true, nil)
 			end := make(chan struct{})
 			t.Cleanup(func() { close(end) })
 			i.Spoil = func(w http.ResponseWriter, req *http.Request) bool {

@@ -62,8 +62,14 @@ type Instance struct {
 	SigningConfig, TrustedRoot string
 	// Identity and Issuer are what the authority certifies.
 	Identity, Issuer string
-	// Skew is how far the authority's clock is ahead.
-	Skew time.Duration
+	// Skew is how far the authority's clock is ahead, LogSkew the log's, StampSkew
+	// the time-stamping authority's.
+	Skew, LogSkew, StampSkew time.Duration
+	// Life is how long its certificates are valid.
+	Life time.Duration
+	// Certified, where there is one, is the key that is certified instead of the
+	// one that is asked for.
+	Certified crypto.PublicKey
 	// Expiry is the token's.
 	Expiry time.Time
 	// Spoil, where there is one, answers instead of the services.
@@ -77,7 +83,7 @@ type Instance struct {
 // NewInstance starts an instance, with a time-stamping authority or without.
 func NewInstance(t testing.TB, withTSA bool) *Instance {
 	t.Helper()
-	i := &Instance{t: t, Identity: Identity, Issuer: Issuer, Expiry: time.Now().Add(time.Hour)}
+	i := &Instance{t: t, Identity: Identity, Issuer: Issuer, Expiry: time.Now().Add(time.Hour), Life: 10 * time.Minute}
 	var err error
 	must := func(err error) {
 		t.Helper()
@@ -196,10 +202,13 @@ func (i *Instance) certify(w http.ResponseWriter, req *http.Request) {
 		http.Error(w, "no proof", http.StatusBadRequest)
 		return
 	}
+	if i.Certified != nil {
+		public = i.Certified
+	}
 	san, _ := url.Parse(i.Identity)
 	value, _ := asn1.Marshal(i.Issuer)
 	der, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{
-		SerialNumber: big.NewInt(time.Now().UnixNano()), URIs: []*url.URL{san}, NotBefore: time.Now().Add(i.Skew - time.Minute), NotAfter: time.Now().Add(i.Skew + 10*time.Minute),
+		SerialNumber: big.NewInt(time.Now().UnixNano()), URIs: []*url.URL{san}, NotBefore: time.Now().Add(i.Skew - time.Minute), NotAfter: time.Now().Add(i.Skew + i.Life),
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageCodeSigning},
 		ExtraExtensions: []pkix.Extension{ // the issuer in both of Fulcio's forms
 			{Id: asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 57264, 1, 1}, Value: []byte(i.Issuer)},
@@ -242,7 +251,7 @@ func (i *Instance) record(w http.ResponseWriter, req *http.Request) {
 		fail(err)
 		return
 	}
-	now, text := time.Now().Unix(), base64.StdEncoding.EncodeToString(body)
+	now, text := time.Now().Add(i.LogSkew).Unix(), base64.StdEncoding.EncodeToString(body)
 	promise, err := i.Log.RekorSignPayload(tlog.RekorPayload{Body: text, IntegratedTime: now, LogIndex: 0, LogID: id})
 	if err != nil {
 		fail(err)
@@ -277,7 +286,7 @@ func (i *Instance) stamp(w http.ResponseWriter, req *http.Request) {
 		return
 	}
 	answer, err := (&timestamp.Timestamp{
-		HashAlgorithm: ask.HashAlgorithm, HashedMessage: ask.HashedMessage, Time: time.Now(), Nonce: ask.Nonce, Policy: asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 57264, 2},
+		HashAlgorithm: ask.HashAlgorithm, HashedMessage: ask.HashedMessage, Time: time.Now().Add(i.StampSkew), Nonce: ask.Nonce, Policy: asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 57264, 2},
 	}).CreateResponseWithOpts(i.TSA.leaf, i.TSA.key, crypto.SHA256)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
