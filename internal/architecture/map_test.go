@@ -118,7 +118,7 @@ var owned = []struct {
 	{"sigs.k8s.io/kind", []string{"cluster"}},
 	{"helm.sh/helm", []string{"engine/kubescape"}},
 	{"github.com/cilium/ebpf", []string{"sensor"}},
-	{"github.com/sigstore", []string{"attest"}},
+	{"github.com/sigstore", []string{"attest", "attest/attesttest"}},
 	{"github.com/anchore/syft", []string{"catalog", "consume", "sbom"}},
 	{"github.com/anchore/grype", []string{"catalog", "catalog/catalogtest", "consume"}},
 }

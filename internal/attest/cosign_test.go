@@ -37,11 +37,11 @@ func TestCosignVerifies(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("SIGSTORE_ROOT_FILE", filepath.Join(dir, "root.pem"))
 	t.Setenv("SIGSTORE_REKOR_PUBLIC_KEY", filepath.Join(dir, "rekor.pem"))
-	chain, err := cryptoutils.MarshalCertificatesToPEM([]*x509.Certificate{instance.fulcio.intermediate, instance.fulcio.root})
+	chain, err := cryptoutils.MarshalCertificatesToPEM([]*x509.Certificate{instance.Fulcio.Intermediate, instance.Fulcio.Root})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, l := range instance.log.RekorLogs() {
+	for _, l := range instance.Log.RekorLogs() {
 		key, err := cryptoutils.MarshalPublicKeyToPEM(l.PublicKey)
 		if err != nil {
 			t.Fatal(err)
@@ -66,7 +66,7 @@ func TestCosignVerifies(t *testing.T) {
 						}
 						for i, c := range commands {
 							if layout == LayoutBundle { // else cosign fetches the public instance's
-								c = strings.Replace(c, "--key", "--trusted-root "+instance.trustedRoot+" --key", 1)
+								c = strings.Replace(c, "--key", "--trusted-root "+instance.TrustedRoot+" --key", 1)
 							}
 							cosign(t, program, c, out.Receipts[i].PredicateType)
 							refuses(t, program, strings.Replace(c, public, foreign, 1))
@@ -78,7 +78,7 @@ func TestCosignVerifies(t *testing.T) {
 						if err != nil {
 							t.Fatal(err)
 						}
-						commands := Commands(out, "", instance.trustedRoot)[1:]
+						commands := Commands(out, "", instance.TrustedRoot)[1:]
 						if layout == LayoutLegacy { // the instance is named by variables
 							commands = Commands(out, "", "")[1:]
 						}

@@ -103,6 +103,7 @@ func TestHostileRegistries(t *testing.T) {
 		"blobs without end":    {endless("/blobs/"), false, fault.Infra},
 		"too many":             {list(index(junk...)), false, fault.Infra},
 		"many that are absent": {list(index(append(junk[:100:100], good...)...)), true, fault.Pass},
+		"as many as are read":  {list(index(append(junk[:maxAttestations-len(good):maxAttestations-len(good)], good...)...)), true, fault.Pass},
 		"list of nonsense":     {list([]byte(`{"manifests":[{"digest":"sha256:zz"}]}`)), false, fault.Infra},
 		"pages without end": {func(w http.ResponseWriter, req *http.Request) bool {
 			if !strings.Contains(req.URL.Path, "/referrers/") {

@@ -1,304 +1,41 @@
 package attest
 
 import (
-	"crypto"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/sha256"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/asn1"
-	"encoding/base64"
-	"encoding/hex"
-	"encoding/json"
-	"encoding/pem"
-	"fmt"
-	"io"
-	"math/big"
-	"net/http"
-	"net/http/httptest"
-	"net/url"
-	"os"
-	"path/filepath"
 	"strings"
-	"sync/atomic"
 	"testing"
-	"time"
 
-	"github.com/digitorus/timestamp"
-	"github.com/go-openapi/runtime"
-	prototrustroot "github.com/sigstore/protobuf-specs/gen/pb-go/trustroot/v1"
-	"github.com/sigstore/rekor/pkg/generated/models"
-	"github.com/sigstore/rekor/pkg/types"
-	"github.com/sigstore/sigstore-go/pkg/root"
-	"github.com/sigstore/sigstore-go/pkg/testing/ca"
-	"github.com/sigstore/sigstore-go/pkg/tlog"
+	"github.com/vexxy/action/internal/attest/attesttest"
 )
 
 const (
-	testIdentity = "https://github.com/team/app/.github/workflows/ci.yml@refs/heads/main"
-	testIssuer   = "https://token.actions.githubusercontent.com"
-	canaryToken  = "canary-bearer-7d2e"
+	testIdentity = attesttest.Identity
+	testIssuer   = attesttest.Issuer
 )
 
-// instance is a private sigstore instance over HTTP: a certificate authority, a
-// log, a time-stamping authority, and a CI host that gives tokens. Certificates
-// and entries are real; the log has one leaf, its keys are sigstore-go's
-// virtual instance's.
-type instance struct {
-	t      testing.TB
-	log    *ca.VirtualSigstore
-	fulcio struct {
-		root, intermediate *x509.Certificate
-		key                *ecdsa.PrivateKey
-	}
-	tsa struct {
-		leaf *x509.Certificate
-		key  *ecdsa.PrivateKey
-	}
-	server                     *httptest.Server
-	signingConfig, trustedRoot string
-	// identity and issuer are what the authority certifies.
-	identity, issuer string
-	// skew is how far the authority's clock is ahead.
-	skew time.Duration
-	// expiry is the token's.
-	expiry time.Time
-	// spoil, where there is one, answers instead of the services.
-	spoil func(w http.ResponseWriter, req *http.Request) bool
-	// entry, where there is one, changes what the log stores.
-	entry                        func([]byte) []byte
-	certificates, tokens, logged atomic.Int32
-}
+// instance is a private sigstore instance with what signs and trusts by it.
+type instance struct{ *attesttest.Instance }
 
-func newInstance(t testing.TB, withTSA bool) *instance {
+func newInstance(t testing.TB, withTSA bool) instance {
 	t.Helper()
-	i := &instance{t: t, identity: testIdentity, issuer: testIssuer, expiry: time.Now().Add(time.Hour)}
-	var err error
-	must := func(err error) {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	i.log, err = ca.NewVirtualSigstore()
-	must(err)
-	rootCert, rootKey, err := ca.GenerateRootCa()
-	must(err)
-	i.fulcio.root = rootCert
-	i.fulcio.intermediate, i.fulcio.key, err = ca.GenerateFulcioIntermediate(rootCert, rootKey)
-	must(err)
-	tsaIntermediate, tsaIntermediateKey, err := ca.GenerateTSAIntermediate(rootCert, rootKey)
-	must(err)
-	i.tsa.key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	must(err)
-	i.tsa.leaf, err = ca.GenerateTSALeafCert(time.Now().Add(-time.Minute), i.tsa.key, tsaIntermediate, tsaIntermediateKey)
-	must(err)
-
-	mux := http.NewServeMux()
-	mux.HandleFunc("POST /api/v2/signingCert", i.certify)
-	mux.HandleFunc("POST /api/v1/log/entries", i.record)
-	mux.HandleFunc("POST /tsa", i.stamp)
-	mux.HandleFunc("GET /token", i.giveToken)
-	i.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		if i.spoil == nil || !i.spoil(w, req) {
-			mux.ServeHTTP(w, req)
-		}
-	}))
-	t.Cleanup(i.server.Close)
-
-	start, end := time.Now().Add(-time.Hour), time.Now().Add(time.Hour)
-	var tsas []root.TimestampingAuthority
-	if withTSA {
-		tsas = append(tsas, &root.SigstoreTimestampingAuthority{Root: rootCert, Intermediates: []*x509.Certificate{tsaIntermediate}, Leaf: i.tsa.leaf,
-			ValidityPeriodStart: start, ValidityPeriodEnd: end, URI: i.server.URL})
-	}
-	logs := i.log.RekorLogs()
-	for id, l := range logs { // the virtual one is not made for files
-		l.ID, err = hex.DecodeString(id)
-		must(err)
-		l.BaseURL, l.HashFunc, l.SignatureHashFunc = i.server.URL, crypto.SHA256, crypto.SHA256
-		l.ValidityPeriodStart, l.ValidityPeriodEnd = start, end
-	}
-	tr, err := root.NewTrustedRoot(root.TrustedRootMediaType01, []root.CertificateAuthority{&root.FulcioCertificateAuthority{
-		Root: rootCert, Intermediates: []*x509.Certificate{i.fulcio.intermediate}, ValidityPeriodStart: start, ValidityPeriodEnd: end, URI: i.server.URL,
-	}}, nil, tsas, logs)
-	must(err)
-	service := func(path string) []root.Service {
-		return []root.Service{{URL: i.server.URL + path, MajorAPIVersion: 1, ValidityPeriodStart: start, ValidityPeriodEnd: end, Operator: "test"}}
-	}
-	any := root.ServiceConfiguration{Selector: prototrustroot.ServiceSelector_ANY}
-	var stamps []root.Service
-	if withTSA {
-		stamps = service("/tsa")
-	}
-	sc, err := root.NewSigningConfig(root.SigningConfigMediaType02, service(""), nil, service(""), any, stamps, any)
-	must(err)
-	dir := t.TempDir()
-	write := func(name string, v json.Marshaler) string {
-		data, err := v.MarshalJSON()
-		must(err)
-		path := filepath.Join(dir, name)
-		must(os.WriteFile(path, data, 0o600))
-		return path
-	}
-	i.trustedRoot, i.signingConfig = write("trusted_root.json", tr), write("signing_config.json", sc)
-	return i
+	return instance{attesttest.NewInstance(t, withTSA)}
 }
 
-// getenv is the environment of a job on GitHub.
-func (i *instance) getenv(name string) string {
-	return map[string]string{varRequestURL: i.server.URL + "/token?run=1", varRequestToken: canaryToken}[name]
-}
-
-func (i *instance) signer(t testing.TB) *Signer {
+func (i instance) signer(t testing.TB) *Signer {
 	t.Helper()
-	s, err := NewKeylessSigner(t.Context(), KeylessOptions{SigningConfig: i.signingConfig, TrustedRoot: i.trustedRoot, Getenv: i.getenv})
+	s, err := NewKeylessSigner(t.Context(), KeylessOptions{SigningConfig: i.SigningConfig, TrustedRoot: i.TrustedRoot, Getenv: i.Getenv})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return s
 }
 
-func (i *instance) trust(t testing.TB) Trust {
+func (i instance) trust(t testing.TB) Trust {
 	t.Helper()
-	tr, err := ReadTrustedRoot(i.trustedRoot)
+	tr, err := ReadTrustedRoot(i.TrustedRoot)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return Trust{Identity: testIdentity, Issuer: testIssuer, Root: tr}
-}
-
-func (i *instance) giveToken(w http.ResponseWriter, req *http.Request) {
-	i.tokens.Add(1)
-	if req.Header.Get("Authorization") != "Bearer "+canaryToken || req.URL.Query().Get("audience") != "sigstore" || req.URL.Query().Get("run") != "1" {
-		w.WriteHeader(http.StatusForbidden)
-		return
-	}
-	json.NewEncoder(w).Encode(map[string]string{"value": i.token()})
-}
-
-func (i *instance) token() string {
-	part := func(v any) string {
-		data, _ := json.Marshal(v)
-		return base64.RawURLEncoding.EncodeToString(data)
-	}
-	return part(map[string]string{"alg": "none"}) + "." +
-		part(map[string]any{"iss": testIssuer, "sub": "repo:team/app:ref:refs/heads/main", "aud": "sigstore", "exp": i.expiry.Unix()}) + ".canary-signature"
-}
-
-// certify is Fulcio: it checks the proof of possession and certifies the key.
-func (i *instance) certify(w http.ResponseWriter, req *http.Request) {
-	i.certificates.Add(1)
-	var in struct {
-		PublicKeyRequest struct {
-			PublicKey struct {
-				Content string `json:"content"`
-			} `json:"publicKey"`
-			Proof []byte `json:"proofOfPossession"`
-		} `json:"publicKeyRequest"`
-	}
-	if req.Header.Get("Authorization") != "Bearer "+i.token() || json.NewDecoder(req.Body).Decode(&in) != nil {
-		http.Error(w, `{"code":16,"message":"There was an error processing the identity token"}`, http.StatusUnauthorized)
-		return
-	}
-	block, _ := pem.Decode([]byte(in.PublicKeyRequest.PublicKey.Content))
-	public, err := x509.ParsePKIXPublicKey(block.Bytes)
-	digest := sha256.Sum256([]byte("repo:team/app:ref:refs/heads/main"))
-	if err != nil || !ecdsa.VerifyASN1(public.(*ecdsa.PublicKey), digest[:], in.PublicKeyRequest.Proof) {
-		http.Error(w, "no proof", http.StatusBadRequest)
-		return
-	}
-	san, _ := url.Parse(i.identity)
-	value, _ := asn1.Marshal(i.issuer)
-	der, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{
-		SerialNumber: big.NewInt(time.Now().UnixNano()), URIs: []*url.URL{san}, NotBefore: time.Now().Add(i.skew - time.Minute), NotAfter: time.Now().Add(i.skew + 10*time.Minute),
-		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageCodeSigning},
-		ExtraExtensions: []pkix.Extension{ // the issuer in both of Fulcio's forms
-			{Id: asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 57264, 1, 1}, Value: []byte(i.issuer)},
-			{Id: asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 57264, 1, 8}, Value: value},
-		},
-	}, i.fulcio.intermediate, public, i.fulcio.key)
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusInternalServerError)
-		return
-	}
-	json.NewEncoder(w).Encode(map[string]any{"signedCertificateEmbeddedSct": map[string]any{"chain": map[string]any{
-		"certificates": []string{string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))},
-	}}})
-}
-
-// record is Rekor: it checks and stores an entry, and proves that it did.
-func (i *instance) record(w http.ResponseWriter, req *http.Request) {
-	i.logged.Add(1)
-	fail := func(err error) { http.Error(w, fmt.Sprintf(`{"code":400,"message":%q}`, err), http.StatusBadRequest) }
-	proposed, err := models.UnmarshalProposedEntry(req.Body, runtime.JSONConsumer())
-	if err != nil {
-		fail(err)
-		return
-	}
-	entry, err := types.CreateVersionedEntry(proposed)
-	if err != nil {
-		fail(err)
-		return
-	}
-	body, err := types.CanonicalizeEntry(req.Context(), entry)
-	if err != nil {
-		fail(err)
-		return
-	}
-	if i.entry != nil {
-		body = i.entry(body)
-	}
-	id, err := i.log.RekorLogID()
-	if err != nil {
-		fail(err)
-		return
-	}
-	now, text := time.Now().Unix(), base64.StdEncoding.EncodeToString(body)
-	promise, err := i.log.RekorSignPayload(tlog.RekorPayload{Body: text, IntegratedTime: now, LogIndex: 0, LogID: id})
-	if err != nil {
-		fail(err)
-		return
-	}
-	proof, err := i.log.GetInclusionProof(body)
-	if err != nil {
-		fail(err)
-		return
-	}
-	leaf := sha256.Sum256(append([]byte{0}, body...))
-	uuid := hex.EncodeToString(leaf[:])
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", uuid)
-	w.Header().Set("Location", "/api/v1/log/entries/"+uuid)
-	w.WriteHeader(http.StatusCreated)
-	json.NewEncoder(w).Encode(map[string]any{uuid: map[string]any{
-		"body": text, "integratedTime": now, "logID": id, "logIndex": 0,
-		"verification": map[string]any{"signedEntryTimestamp": promise, "inclusionProof": proof},
-	}})
-}
-
-// stamp is a time-stamping authority as RFC 3161 has it.
-func (i *instance) stamp(w http.ResponseWriter, req *http.Request) {
-	raw, err := io.ReadAll(req.Body)
-	if err != nil {
-		return
-	}
-	ask, err := timestamp.ParseRequest(raw)
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusBadRequest)
-		return
-	}
-	answer, err := (&timestamp.Timestamp{
-		HashAlgorithm: ask.HashAlgorithm, HashedMessage: ask.HashedMessage, Time: time.Now(), Nonce: ask.Nonce, Policy: asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 57264, 2},
-	}).CreateResponseWithOpts(i.tsa.leaf, i.tsa.key, crypto.SHA256)
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusInternalServerError)
-		return
-	}
-	w.WriteHeader(http.StatusCreated)
-	w.Write(answer)
 }
 
 // noCanary reports secrets in texts.

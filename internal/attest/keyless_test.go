@@ -24,8 +24,8 @@ func TestKeyless(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if len(out.Receipts) != 6 || i.tokens.Load() != 1 || i.certificates.Load() != 1 || i.logged.Load() != 3 {
-				t.Errorf("%d receipts, %d tokens, %d certificates, %d entries", len(out.Receipts), i.tokens.Load(), i.certificates.Load(), i.logged.Load())
+			if len(out.Receipts) != 6 || i.Tokens.Load() != 1 || i.Certificates.Load() != 1 || i.Logged.Load() != 3 {
+				t.Errorf("%d receipts, %d tokens, %d certificates, %d entries", len(out.Receipts), i.Tokens.Load(), i.Certificates.Load(), i.Logged.Load())
 			}
 			for _, r := range out.Receipts {
 				if r.Signature.Identity != testIdentity || r.Signature.Issuer != testIssuer || r.Signature.LogIndex != 0 || time.Since(r.Signature.At) > time.Minute || r.Signature.Key != "" {
@@ -34,11 +34,11 @@ func TestKeyless(t *testing.T) {
 			}
 			// The same again is not logged again.
 			out, err = quick(i.signer(t), both...).Publish(t.Context(), b.subject, b.statements(t, "x"))
-			if err != nil || out.Receipts[0].Outcome != Unchanged || i.logged.Load() != 3 {
-				t.Errorf("%+v, %v, %d entries", out.Receipts, err, i.logged.Load())
+			if err != nil || out.Receipts[0].Outcome != Unchanged || i.Logged.Load() != 3 {
+				t.Errorf("%+v, %v, %d entries", out.Receipts, err, i.Logged.Load())
 			}
 			// The same workflow at another branch takes the older one's place.
-			i.identity = strings.Replace(testIdentity, "main", "next", 1)
+			i.Identity = strings.Replace(testIdentity, "main", "next", 1)
 			if _, err = quick(i.signer(t), both...).Publish(t.Context(), b.subject, b.statements(t, "x")); err != nil {
 				t.Fatal(err)
 			}
@@ -46,7 +46,7 @@ func TestKeyless(t *testing.T) {
 				t.Errorf("%d attestations", n)
 			}
 			// Another workflow does not.
-			i.identity = strings.Replace(testIdentity, "ci.yml", "other.yml", 1)
+			i.Identity = strings.Replace(testIdentity, "ci.yml", "other.yml", 1)
 			if _, err = quick(i.signer(t), both...).Publish(t.Context(), b.subject, b.statements(t, "x")); err != nil {
 				t.Fatal(err)
 			}
@@ -60,12 +60,12 @@ func TestKeyless(t *testing.T) {
 // A key's signature can be logged and stamped by a private instance too.
 func TestKeyWithLog(t *testing.T) {
 	i, b := newInstance(t, true), newBed(t, true, nil)
-	s, err := NewKeySigner(t.Context(), KeyOptions{Key: newKey(t), SigningConfig: i.signingConfig, TrustedRoot: i.trustedRoot})
+	s, err := NewKeySigner(t.Context(), KeyOptions{Key: newKey(t), SigningConfig: i.SigningConfig, TrustedRoot: i.TrustedRoot})
 	if err != nil {
 		t.Fatal(err)
 	}
 	out, err := quick(s, both...).Publish(t.Context(), b.subject, b.statements(t, "x"))
-	if err != nil || len(out.Receipts) != 6 || out.Receipts[0].Signature.LogIndex != 0 || i.logged.Load() != 3 {
+	if err != nil || len(out.Receipts) != 6 || out.Receipts[0].Signature.LogIndex != 0 || i.Logged.Load() != 3 {
 		t.Fatalf("%+v, %v", out.Receipts, err)
 	}
 	// Without its entry the signature does not do.
@@ -96,22 +96,23 @@ func TestSigningServicesThatFail(t *testing.T) {
 			return true
 		}
 	}
-	other := newInstance(t, false)
+	other := newInstance(t, true)
 	for name, c := range map[string]struct {
-		prepare func(i *instance)
+		prepare func(i instance)
 		code    fault.Code
 		part    string
 	}{
-		"certificate authority down": {func(i *instance) { i.spoil = answer("/api/v2", 503, "canary-in-body\x1b[31m") }, fault.Attest, "503"},
-		"certificate authority no":   {func(i *instance) { i.spoil = answer("/api/v2", 403, "no") }, fault.Attest, "403"},
-		"no certificate":             {func(i *instance) { i.spoil = answer("/api/v2", 200, "{}") }, fault.Attest, "certificates"},
-		"certificate of another's":   {func(i *instance) { i.fulcio = other.fulcio }, fault.Attest, "certificate"},
-		"another issuer":             {func(i *instance) { i.issuer = "https://example.com" }, fault.Integrity, "example.com"},
-		"log down":                   {func(i *instance) { i.spoil = answer("/api/v1", 500, "{}") }, fault.Attest, "500"},
-		"log says nonsense":          {func(i *instance) { i.spoil = answer("/api/v1", 201, "{}") }, fault.Attest, ""},
-		"log of another's":           {func(i *instance) { i.log = other.log }, fault.Attest, ""},
-		"wrong entry": {func(i *instance) {
-			i.entry = func(body []byte) []byte {
+		"certificate authority down":   {func(i instance) { i.Spoil = answer("/api/v2", 503, "canary-in-body\x1b[31m") }, fault.Attest, "503"},
+		"certificate authority no":     {func(i instance) { i.Spoil = answer("/api/v2", 403, "no") }, fault.Attest, "403"},
+		"no certificate":               {func(i instance) { i.Spoil = answer("/api/v2", 200, "{}") }, fault.Attest, "certificates"},
+		"certificate of another's":     {func(i instance) { i.Fulcio = other.Fulcio }, fault.Attest, "certificate"},
+		"certificate on another's key": {func(i instance) { i.Certified = newP256(t).Public() }, fault.Attest, ""},
+		"another issuer":               {func(i instance) { i.Issuer = "https://example.com" }, fault.Integrity, "example.com"},
+		"log down":                     {func(i instance) { i.Spoil = answer("/api/v1", 500, "{}") }, fault.Attest, "500"},
+		"log says nonsense":            {func(i instance) { i.Spoil = answer("/api/v1", 201, "{}") }, fault.Attest, ""},
+		"log of another's":             {func(i instance) { i.Log = other.Log }, fault.Attest, ""},
+		"wrong entry": {func(i instance) {
+			i.Entry = func(body []byte) []byte {
 				var e map[string]any
 				json.Unmarshal(body, &e)
 				sigs := e["spec"].(map[string]any)["signatures"].([]any)
@@ -120,17 +121,26 @@ func TestSigningServicesThatFail(t *testing.T) {
 				return out
 			}
 		}, fault.Attest, ""},
-		"clocks apart":                {func(i *instance) { i.skew = time.Hour }, fault.Attest, ""},
-		"clocks apart, the other way": {func(i *instance) { i.skew = -time.Hour }, fault.Attest, ""},
-		"no token":                    {func(i *instance) { i.spoil = answer("/token", 403, "canary") }, fault.Attest, "403"},
-		"empty token":                 {func(i *instance) { i.spoil = answer("/token", 200, "{}") }, fault.Attest, "token"},
-		"expired token":               {func(i *instance) { i.expiry = time.Now().Add(-time.Minute) }, fault.Attest, "expired"},
-		"endless token":               {func(i *instance) { i.spoil = endless("/token") }, fault.Attest, "token"},
-		"endless log":                 {func(i *instance) { i.spoil = endless("/api/v1") }, fault.Attest, ""},
+		"clocks apart":                {func(i instance) { i.Skew = time.Hour }, fault.Attest, ""},
+		"clocks apart, the other way": {func(i instance) { i.Skew = -time.Hour }, fault.Attest, ""},
+		"log's clock ahead":           {func(i instance) { i.LogSkew = time.Hour }, fault.Attest, ""},
+		"log's clock behind":          {func(i instance) { i.LogSkew = -time.Hour }, fault.Attest, ""},
+		"stamps down":                 {func(i instance) { i.Spoil = answer("/tsa", 503, "canary-in-body") }, fault.Attest, "503"},
+		"stamps refused":              {func(i instance) { i.Spoil = answer("/tsa", 403, "no") }, fault.Attest, "403"},
+		"stamps of nonsense":          {func(i instance) { i.Spoil = answer("/tsa", 201, "<html>canary-in-body") }, fault.Attest, ""},
+		"stamps of another's":         {func(i instance) { i.TSA = other.TSA }, fault.Attest, ""},
+		"stamps ahead":                {func(i instance) { i.StampSkew = time.Hour }, fault.Attest, ""},
+		"stamps behind":               {func(i instance) { i.StampSkew = -time.Hour }, fault.Attest, ""},
+		"endless stamps":              {func(i instance) { i.Spoil = endless("/tsa") }, fault.Attest, ""},
+		"no token":                    {func(i instance) { i.Spoil = answer("/token", 403, "canary") }, fault.Attest, "403"},
+		"empty token":                 {func(i instance) { i.Spoil = answer("/token", 200, "{}") }, fault.Attest, "token"},
+		"expired token":               {func(i instance) { i.Expiry = time.Now().Add(-time.Minute) }, fault.Attest, "expired"},
+		"endless token":               {func(i instance) { i.Spoil = endless("/token") }, fault.Attest, "token"},
+		"endless log":                 {func(i instance) { i.Spoil = endless("/api/v1") }, fault.Attest, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			i, b := newInstance(t, false), newBed(t, true, nil)
+			i, b := newInstance(t, strings.Contains(name, "stamps")), newBed(t, true, nil)
 			s := i.signer(t)
 			c.prepare(i)
 			begin := time.Now()
@@ -180,21 +190,21 @@ func TestNoIdentity(t *testing.T) {
 // GitLab gives the token itself.
 func TestTokenOfGitLab(t *testing.T) {
 	i := newInstance(t, false)
-	got, err := fetchToken(t.Context(), func(name string) string { return map[string]string{varToken: i.token() + "\n"}[name] })
-	if err != nil || got != i.token() || i.tokens.Load() != 0 {
+	got, err := fetchToken(t.Context(), func(name string) string { return map[string]string{varToken: i.Token() + "\n"}[name] })
+	if err != nil || got != i.Token() || i.Tokens.Load() != 0 {
 		t.Errorf("%q, %v", got, err)
 	}
 }
 
 // A service that does not answer keeps nothing: the run's own end comes first.
 func TestSlowServices(t *testing.T) {
-	for _, path := range []string{"/token", "/api/v2", "/api/v1"} {
+	for _, path := range []string{"/token", "/api/v2", "/api/v1", "/tsa"} {
 		t.Run(path, func(t *testing.T) {
 			t.Parallel()
-			i, b := newInstance(t, false), newBed(t, true, nil)
+			i, b := newInstance(t, true), newBed(t, true, nil)
 			end := make(chan struct{})
 			t.Cleanup(func() { close(end) })
-			i.spoil = func(w http.ResponseWriter, req *http.Request) bool {
+			i.Spoil = func(w http.ResponseWriter, req *http.Request) bool {
 				if strings.HasPrefix(req.URL.Path, path) {
 					<-end
 					return true

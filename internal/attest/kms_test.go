@@ -64,7 +64,7 @@ func TestVaultAttests(t *testing.T) {
 	t.Setenv("VAULT_CACERT", ca)
 	i, b := newInstance(t, false), newBed(t, true, nil)
 	var seen strings.Builder
-	i.spoil = func(_ http.ResponseWriter, req *http.Request) bool {
+	i.Spoil = func(_ http.ResponseWriter, req *http.Request) bool {
 		body, err := io.ReadAll(req.Body)
 		if err != nil {
 			t.Error(err)
@@ -73,12 +73,12 @@ func TestVaultAttests(t *testing.T) {
 		fmt.Fprintln(&seen, req.URL, req.Header, string(body))
 		return false
 	}
-	s, err := NewKeySigner(t.Context(), KeyOptions{Key: vaultKey, Getenv: v.Getenv, SigningConfig: i.signingConfig, TrustedRoot: i.trustedRoot})
+	s, err := NewKeySigner(t.Context(), KeyOptions{Key: vaultKey, Getenv: v.Getenv, SigningConfig: i.SigningConfig, TrustedRoot: i.TrustedRoot})
 	if err != nil {
 		t.Fatal(err)
 	}
 	out, err := quick(s, both...).Publish(t.Context(), b.subject, b.statements(t, "x"))
-	if err != nil || len(out.Receipts) != 6 || out.Receipts[0].Signature.LogIndex != 0 || i.logged.Load() != 3 {
+	if err != nil || len(out.Receipts) != 6 || out.Receipts[0].Signature.LogIndex != 0 || i.Logged.Load() != 3 {
 		t.Fatalf("%+v, %v", out.Receipts, err)
 	}
 	public, err := LoadPublicKey(t.Context(), vaultKey, v.Getenv)
@@ -145,14 +145,21 @@ func TestVaultsThatFail(t *testing.T) {
 		code       fault.Code
 		part, hint string
 	}{
-		"down":                     {func(_ *testing.T, v *attesttest.Vault) { v.Close() }, fault.Attest, "refused", access},
-		"reading denied":           {says(reading, 403, `{"errors":["no \u001b[31mTOKEN\n::error::"]}`), fault.Attest, "status 403", access},
-		"signing denied":           {says(signing, 403, `{"errors":["no TOKEN"]}`), fault.Attest, "status 403", access},
-		"no such key":              {says(reading, 404, `{"errors":[]}`), fault.Attest, "could not read", access},
-		"no such engine":           {says(reading, 404, `{"errors":["no handler for route TOKEN"]}`), fault.Attest, "could not read", access},
-		"sealed":                   {says(reading, 503, `{"errors":["Vault is sealed"]}`), fault.Attest, "status 503", "unwell"},
-		"busy":                     {says(reading, 429, "TOKEN"), fault.Attest, "status 429", "wait"},
-		"busy for hours":           {func(_ *testing.T, v *attesttest.Vault) { v.Spoil = busy }, fault.Attest, "status 503", "unwell"},
+		"down":           {func(_ *testing.T, v *attesttest.Vault) { v.Close() }, fault.Attest, "refused", access},
+		"reading denied": {says(reading, 403, `{"errors":["no \u001b[31mTOKEN\n::error::"]}`), fault.Attest, "status 403", access},
+		"signing denied": {says(signing, 403, `{"errors":["no TOKEN"]}`), fault.Attest, "status 403", access},
+		"no such key":    {says(reading, 404, `{"errors":[]}`), fault.Attest, "could not read", access},
+		"no such engine": {says(reading, 404, `{"errors":["no handler for route TOKEN"]}`), fault.Attest, "could not read", access},
+		"sealed":         {says(reading, 503, `{"errors":["Vault is sealed"]}`), fault.Attest, "status 503", "unwell"},
+		"busy":           {says(reading, 429, "TOKEN"), fault.Attest, "status 429", "wait"},
+		"busy for hours": {func(_ *testing.T, v *attesttest.Vault) { v.Spoil = busy }, fault.Attest, "status 503", "unwell"},
+		"leads elsewhere": {func(_ *testing.T, v *attesttest.Vault) {
+			v.Spoil = func(w http.ResponseWriter, _ *http.Request) bool {
+				w.Header().Set("Location", "http://127.0.0.1:1/"+attesttest.VaultToken)
+				w.WriteHeader(http.StatusTemporaryRedirect)
+				return true
+			}
+		}, fault.Attest, "127.0.0.1:1/REDACTED", access},
 		"slow to read":             {hang(reading), fault.Attest, "not answered within", access},
 		"slow to sign":             {hang(signing), fault.Attest, "not answered within", access},
 		"no JSON":                  {says(reading, 200, "<html>TOKEN\x1b[31m"), fault.Attest, "", access},

@@ -65,7 +65,7 @@ func TestRealServices(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	stamps, err := ReadTrustedRoot(i.trustedRoot)
+	stamps, err := ReadTrustedRoot(i.TrustedRoot)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,7 +81,7 @@ func TestRealServices(t *testing.T) {
 		return []root.Service{{URL: url, MajorAPIVersion: version, ValidityPeriodStart: start, ValidityPeriodEnd: end, Operator: "test"}}
 	}
 	pick := root.ServiceConfiguration{Selector: prototrustroot.ServiceSelector_ANY}
-	sc, err := root.NewSigningConfig(root.SigningConfigMediaType02, service(fulcioURL, 1), nil, service(rekorURL, 2), pick, service(i.server.URL+"/tsa", 1), pick)
+	sc, err := root.NewSigningConfig(root.SigningConfigMediaType02, service(fulcioURL, 1), nil, service(rekorURL, 2), pick, service(i.Server.URL+"/tsa", 1), pick)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -192,7 +192,7 @@ func TestServicesThatTakeLess(t *testing.T) {
 		t.Run("log "+name, func(t *testing.T) {
 			t.Parallel()
 			i, b := newInstance(t, false), newBed(t, true, nil)
-			i.spoil = func(w http.ResponseWriter, req *http.Request) bool {
+			i.Spoil = func(w http.ResponseWriter, req *http.Request) bool {
 				if !strings.HasPrefix(req.URL.Path, "/api/v1") || req.ContentLength <= most && req.ContentLength >= 0 {
 					return false
 				}
@@ -248,7 +248,7 @@ func TestServicesThatTakeLess(t *testing.T) {
 	// A log that is down is not taken for one that takes less, and small
 	// statements are none that are too large.
 	i, b := newInstance(t, false), newBed(t, true, nil)
-	i.spoil = func(w http.ResponseWriter, req *http.Request) bool {
+	i.Spoil = func(w http.ResponseWriter, req *http.Request) bool {
 		if strings.HasPrefix(req.URL.Path, "/api/v1") {
 			w.WriteHeader(http.StatusBadGateway)
 			return true

@@ -66,15 +66,16 @@ type body struct {
 	left int64
 }
 
-var errTooLong = errors.New("the answer is too long")
+// ErrTooLong is the error of reading an answer beyond its bound.
+var ErrTooLong = errors.New("the answer is too long")
 
 func (b *body) Read(p []byte) (int, error) {
 	if b.left < 0 {
-		return 0, errTooLong
+		return 0, ErrTooLong
 	}
 	n, err := b.ReadCloser.Read(p[:min(int64(len(p)), b.left+1)])
 	if b.left -= int64(n); b.left < 0 {
-		return n - 1, errTooLong
+		return n - 1, ErrTooLong
 	}
 	return n, err
 }

@@ -20,7 +20,7 @@ func TestAnswersAreBounded(t *testing.T) {
 		fmt.Fprint(w, strings.Repeat("x", 1000))
 	}))
 	defer server.Close()
-	for max, want := range map[int64]error{999: errTooLong, 1000: nil, 1: errTooLong, 0: errTooLong, 2000: nil} {
+	for max, want := range map[int64]error{999: ErrTooLong, 1000: nil, 1: ErrTooLong, 0: ErrTooLong, 2000: nil} {
 		resp, err := Client(Address(server.URL), "X-Token", "t", max, http.DefaultTransport).Get(server.URL)
 		if err != nil {
 			t.Fatal(err)

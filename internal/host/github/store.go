@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 
+	"github.com/vexxy/action/internal/bearer"
 	"github.com/vexxy/action/internal/fault"
 	"github.com/vexxy/action/internal/sticky"
 )
@@ -100,9 +101,9 @@ func envelopeOf(bundle []byte) (envelope, error) {
 	return b.Envelope, nil
 }
 
-// pageOf is how many of a digest's attestations are asked for at a time: each
-// may be of many megabytes, and the answer is bounded. maxStored is how many
-// such pages are read.
+// pageOf is how many of a digest's attestations are asked for at a time, and one
+// alone once an answer was too long: each may be of many megabytes, whoever
+// stored it, and the answer is bounded. maxStored is how many pages are read.
 const (
 	pageOf    = 10
 	maxStored = 50
@@ -119,7 +120,7 @@ const (
 
 // lookUp looks for the envelope among a digest's attestations.
 func (a *API) lookUp(ctx context.Context, path, digest string, want envelope) (found, error) {
-	after, got := "", absent
+	after, got, size := "", absent, pageOf
 	for range maxStored {
 		var list struct {
 			Attestations []struct {
@@ -127,10 +128,14 @@ func (a *API) lookUp(ctx context.Context, path, digest string, want envelope) (f
 				BundleURL string          `json:"bundle_url"`
 			} `json:"attestations"`
 		}
-		next, err := a.get(ctx, fmt.Sprintf("%s/%s?per_page=%d%s", path, url.PathEscape(digest), pageOf, after), &list)
+		next, err := a.get(ctx, fmt.Sprintf("%s/%s?per_page=%d%s", path, url.PathEscape(digest), size, after), &list)
 		var f *apiFault
 		if errors.As(err, &f) && f.Kind == sticky.Missing {
 			return absent, nil // nothing is stored for the digest
+		}
+		if f != nil && f.Kind == sticky.TooLong && size > 1 {
+			size = 1
+			continue
 		}
 		if err != nil {
 			return absent, err
@@ -175,6 +180,9 @@ func (a *API) tryExchange(ctx context.Context, method, path string, body, into a
 		return "", sticky.Failure{Kind: sticky.Refused, What: text(err.Error(), 200)}
 	}
 	resp, err := a.client.Do(ctx, req, into)
+	if errors.Is(err, bearer.ErrTooLong) {
+		return "", sticky.Failure{Kind: sticky.TooLong, What: text(err.Error(), 200)}
+	}
 	if err != nil {
 		return "", fail(err)
 	}

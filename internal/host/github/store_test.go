@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -22,6 +23,9 @@ const (
 func signedBundle(payload string) []byte {
 	return fmt.Appendf(nil, `{"mediaType":"application/vnd.dev.sigstore.bundle.v0.3+json","verificationMaterial":{},"dsseEnvelope":{"payload":%q,"payloadType":"application/vnd.in-toto+json","signatures":[{"sig":"c2ln"}]}}`, payload)
 }
+
+// storeTakes is how long a request may be.
+const storeTakes = 16 << 20
 
 // attestationStore is GitHub's store over HTTP.
 type attestationStore struct {
@@ -66,7 +70,7 @@ func (s *attestationStore) serve(w http.ResponseWriter, r *http.Request) {
 		var in struct {
 			Bundle json.RawMessage `json:"bundle"`
 		}
-		if err := json.NewDecoder(io.LimitReader(r.Body, 16<<20)).Decode(&in); err != nil || len(in.Bundle) == 0 {
+		if err := json.NewDecoder(io.LimitReader(r.Body, storeTakes)).Decode(&in); err != nil || len(in.Bundle) == 0 {
 			http.Error(w, `{"message":"Payload Too Large"}`, http.StatusRequestEntityTooLarge)
 			return
 		}
@@ -75,7 +79,7 @@ func (s *attestationStore) serve(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(w, `{"id":%d}`, 100+len(s.bundles))
 	case r.Method == http.MethodGet && r.URL.Path == base+"/"+storeDigest && len(s.bundles) > 0:
 		list := []any{}
-		for _, b := range s.bundles {
+		for _, b := range s.page(w, r) {
 			if s.shown != nil {
 				list = append(list, s.shown(b))
 			} else {
@@ -86,6 +90,21 @@ func (s *attestationStore) serve(w http.ResponseWriter, r *http.Request) {
 	default:
 		http.Error(w, `{"message":"Not Found"}`, http.StatusNotFound)
 	}
+}
+
+// page gives as many of the bundles as are asked for, from where that is.
+func (s *attestationStore) page(w http.ResponseWriter, r *http.Request) []json.RawMessage {
+	from, _ := strconv.Atoi(r.URL.Query().Get("after"))
+	size, err := strconv.Atoi(r.URL.Query().Get("per_page"))
+	if err != nil || size < 1 || size > 100 {
+		size = 30
+	}
+	end := from + size
+	if end >= len(s.bundles) {
+		return s.bundles[min(from, len(s.bundles)):]
+	}
+	w.Header().Set("Link", fmt.Sprintf(`<http://%s%s?per_page=%d&after=%d>; rel="next"`, r.Host, r.URL.Path, size, end))
+	return s.bundles[from:end]
 }
 
 // A bundle is stored once, and read back.
