@@ -1,15 +1,11 @@
 package e2e
 
 import (
-	"context"
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/vexxy/action/internal/host/github/githubtest"
 )
@@ -65,7 +61,7 @@ func TestGitHubAction(t *testing.T) {
 	must(err)
 	api := githubtest.New()
 	defer api.Close()
-	j := actionJob{api: api, dir: t.TempDir(), out: t.TempDir(), act: actRunner(t), cache: t.TempDir()}
+	j := newActionJob(t, api.URL)
 	j.files(t, fmt.Sprintf(actionWorkflow, binary, push(t, "go-app"), db, j.out))
 	base := j.commit(t, "max-affected: 0\n")
 	head := j.commit(t, "max-affected: 1000\ntest-command: touch /tmp/never\n")
@@ -108,74 +104,14 @@ func TestGitHubAction(t *testing.T) {
 	}
 }
 
-// actRunner builds the runner that scripts/act pins.
-func actRunner(t *testing.T) string {
-	t.Helper()
-	path, err := filepath.Abs(filepath.Join(root, ".cache", "bin", "act"))
-	must(err)
-	cmd := exec.Command("go", "build", "-o", path, "tool")
-	cmd.Dir = filepath.Join(root, "scripts", "act")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("building act: %v\n%s", err, out)
-	}
-	return path
-}
-
-// actionJob is a repository with a workflow, and what runs it.
-type actionJob struct {
-	api                  *githubtest.Server
-	dir, out, act, cache string
-}
-
-// files puts the workflow into the repository, and the action as it is.
-func (j actionJob) files(t *testing.T, workflow string) {
-	t.Helper()
-	must(os.MkdirAll(filepath.Join(j.dir, ".github", "workflows"), 0o755))
-	must(os.WriteFile(filepath.Join(j.dir, ".github", "workflows", "scan.yml"), []byte(workflow), 0o644))
-	must(os.CopyFS(filepath.Join(j.dir, "action", "scripts", "action"), os.DirFS(filepath.Join(root, "scripts", "action"))))
-	text, err := os.ReadFile(filepath.Join(root, "action.yml"))
-	must(err)
-	must(os.WriteFile(filepath.Join(j.dir, "action", "action.yml"), text, 0o644))
-	j.git(t, "init", "-q", "-b", "main")
-	j.git(t, "remote", "add", "origin", "https://github.com/octo/app")
-}
-
-func (j actionJob) git(t *testing.T, args ...string) string {
-	t.Helper()
-	out, err := exec.Command("git", append([]string{"-C", j.dir, "-c", "user.name=t", "-c", "user.email=t@example"}, args...)...).CombinedOutput()
-	if err != nil {
-		t.Fatalf("git %v: %v: %s", args, err, out)
-	}
-	return strings.TrimSpace(string(out))
-}
-
-func (j actionJob) commit(t *testing.T, configuration string) string {
-	t.Helper()
-	must(os.WriteFile(filepath.Join(j.dir, ".vexxy.yml"), []byte(configuration), 0o644))
-	j.git(t, "add", "-A")
-	j.git(t, "commit", "-q", "-m", "x")
-	return j.git(t, "rev-parse", "HEAD")
-}
-
 // run runs the workflow for a pull request and gives the log.
 func (j actionJob) run(t *testing.T, number int, base, head string) string {
 	t.Helper()
-	event := filepath.Join(t.TempDir(), "event.json")
-	payload := fmt.Sprintf(`{"pull_request":{"number":7,"head":{"ref":"change","sha":%q,"repo":{"id":1}},"base":{"ref":"main","sha":%q,"repo":{"id":1}}}}`, head, base)
-	must(os.WriteFile(event, []byte(payload), 0o644))
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, j.act, "pull_request", "-P", "ubuntu-latest=-self-hosted", "-e", event,
-		"-s", "GITHUB_TOKEN="+githubtest.Token,
-		"--env", "GITHUB_API_URL="+j.api.URL, "--env", "GITHUB_GRAPHQL_URL="+j.api.URL+"/graphql",
-		"--env", fmt.Sprint("GITHUB_RUN_NUMBER=", number), "--env", asCommand+"=1", "--env", "VEXXY_STATE_DIR="+j.cache)
-	cmd.Dir = j.dir
-	cmd.Env = append(os.Environ(), "XDG_CACHE_HOME="+j.cache)
-	out, err := cmd.CombinedOutput()
+	out, err := j.runner(t, "pull_request", pullOf(base, head, 1), number)
 	if err != nil {
 		t.Fatalf("act: %v\n%s", err, out)
 	}
-	return string(out)
+	return out
 }
 
 // holds compares what the step after the action has seen of a leg.

@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -9,12 +8,10 @@ import (
 	"encoding/pem"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
@@ -86,14 +83,12 @@ runs:
 `
 )
 
-const (
-	splitPassword = "canary-password-77d0"
-	splitForkRepo = 2
-)
+const splitPassword = "canary-password-77d0"
 
 // split is a repository that uses the workflows of this one, without a network.
 type split struct {
 	actionJob
+	api               *githubtest.Server
 	image, store, key string
 	db                string
 	more              []string // arguments of act
@@ -108,8 +103,8 @@ func newSplit(t *testing.T) *split {
 	api := githubtest.New()
 	t.Cleanup(api.Close)
 	s := &split{
-		actionJob: actionJob{api: api, dir: t.TempDir(), out: t.TempDir(), act: actRunner(t), cache: t.TempDir()},
-		image:     push(t, "go-app"), store: t.TempDir(), key: splitKey(t),
+		actionJob: newActionJob(t, api.URL), api: api,
+		image: push(t, "go-app"), store: t.TempDir(), key: splitKey(t, splitPassword),
 	}
 	s.files(t, fmt.Sprintf(splitWorkflow, s.image, s.out))
 	actions := t.TempDir()
@@ -137,10 +132,7 @@ func newSplit(t *testing.T) *split {
 	for ref, dir := range pins {
 		s.more = append(s.more, "--local-repository", ref+"="+dir)
 	}
-	s.more = append(s.more, "-P", "ubuntu-24.04=-self-hosted", "-P", "ubuntu-latest=-self-hosted",
-		"-s", "SIGNING_KEY="+s.key, "-s", "SIGNING_PASSWORD="+splitPassword, "-s", "GITHUB_TOKEN="+githubtest.Token,
-		"--env", "GITHUB_API_URL="+api.URL, "--env", "GITHUB_GRAPHQL_URL="+api.URL+"/graphql", "--env", "VEXXY_TEST_STORE="+s.store,
-		"--env", asCommand+"=1", "--env", "VEXXY_STATE_DIR="+s.cache)
+	s.more = append(s.more, "-P", "ubuntu-24.04=-self-hosted", "-s", "SIGNING_KEY="+s.key, "-s", "SIGNING_PASSWORD="+splitPassword, "--env", "VEXXY_TEST_STORE="+s.store)
 	s.db = db
 	return s
 }
@@ -152,11 +144,11 @@ func (s *split) configure(t *testing.T, limit int) (commit string) {
 	return s.commit(t, fmt.Sprintf("engine: embedded\nduration: 5s\nvulnerability-db: %s\nmax-db-age: 0\nmax-affected: %d\nhttp-probe: /\ntest-command: cat /proc/self/environ /proc/$PPID/environ > %s/environ\n", s.db, limit, s.out))
 }
 
-// splitKey is a private key as cosign writes it.
-func splitKey(t *testing.T) string {
+// splitKey is a private key as cosign writes it, under a password.
+func splitKey(t *testing.T, password string) string {
 	t.Helper()
 	key := must1(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
-	data := must1(encrypted.Encrypt(must1(x509.MarshalPKCS8PrivateKey(key)), []byte(splitPassword)))
+	data := must1(encrypted.Encrypt(must1(x509.MarshalPKCS8PrivateKey(key)), []byte(password)))
 	return string(pem.EncodeToMemory(&pem.Block{Type: "ENCRYPTED SIGSTORE PRIVATE KEY", Bytes: data}))
 }
 
@@ -164,21 +156,14 @@ func splitKey(t *testing.T) string {
 // the same ID. An error is of a job that failed.
 func (s *split) event(t *testing.T, file, event, payload string, number int) (log string, err error) {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "event.json")
-	must(os.WriteFile(path, []byte(payload), 0o644))
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
-	defer cancel()
-	args := append([]string{event, "-W", filepath.Join(".github", "workflows", file), "-e", path, "--env", fmt.Sprint("GITHUB_RUN_NUMBER=", number), "--env", fmt.Sprint("GITHUB_RUN_ID=", number)}, s.more...)
-	cmd := exec.CommandContext(ctx, s.act, args...)
-	cmd.Dir = s.dir
-	cmd.Env = append(os.Environ(), "XDG_CACHE_HOME="+s.cache)
-	out, err := cmd.CombinedOutput()
+	more := append([]string{"-W", filepath.Join(".github", "workflows", file), "--env", fmt.Sprint("GITHUB_RUN_ID=", number)}, s.more...)
+	out, err := s.runner(t, event, payload, number, more...)
 	for _, secret := range []string{splitPassword, strings.Split(s.key, "\n")[1], githubtest.Token} {
-		if strings.Contains(string(out), secret) {
+		if strings.Contains(out, secret) {
 			t.Errorf("%s: the log tells a secret", event)
 		}
 	}
-	return string(out), err
+	return out, err
 }
 
 // said gives what the job after the workflow has seen of it.
@@ -208,17 +193,9 @@ func (s *split) referrers(t *testing.T) int {
 // companion of forks, with a runner that does what GitHub's does.
 func TestSplitWorkflow(t *testing.T) {
 	s := newSplit(t)
-	pullOf := func(base string, repo int) string {
-		head := "octo/app"
-		if repo == splitForkRepo {
-			head = "mallory/app"
-		}
-		return fmt.Sprintf(`{"pull_request":{"number":7,"head":{"ref":"change","sha":%q,"repo":{"id":%d,"full_name":%q}},"base":{"ref":"main","sha":%q,"repo":{"id":1,"full_name":"octo/app"}}}}`, base, repo, head, base)
-	}
-
 	// A pull request of the repository itself.
 	base := s.configure(t, 1000)
-	log, err := s.event(t, "scan.yml", "pull_request", pullOf(base, 1), 1)
+	log, err := s.event(t, "scan.yml", "pull_request", pullOf(base, base, 1), 1)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, log)
 	}
@@ -264,12 +241,12 @@ func TestSplitWorkflow(t *testing.T) {
 
 	// From a fork the same jobs run to their ends; what they leave is brought to
 	// the pull request by the companion.
-	log, err = s.event(t, "scan.yml", "pull_request", pullOf(strict, splitForkRepo), 4)
+	log, err = s.event(t, "scan.yml", "pull_request", pullOf(strict, strict, forkRepo), 4)
 	if err == nil || !strings.Contains(log, "no comment") || strings.Contains(log, "analyze/attest") || len(s.api.Comments()) != 1 {
 		t.Errorf("from a fork: %v\n%s", err, log)
 	}
-	trigger := fmt.Sprintf(`{"workflow_run":{"id":4,"run_number":4,"run_attempt":1,"event":"pull_request","head_sha":%q,"head_branch":"change","head_repository":{"id":%d,"full_name":"mallory/app","owner":{"login":"mallory"}}}}`, strict, splitForkRepo)
-	s.api.Heads = []githubtest.Head{{Number: 7, SHA: strict, Branch: "change", Owner: "mallory", Repo: splitForkRepo}}
+	trigger := fmt.Sprintf(`{"workflow_run":{"id":4,"run_number":4,"run_attempt":1,"event":"pull_request","head_sha":%q,"head_branch":"change","head_repository":{"id":%d,"full_name":"mallory/app","owner":{"login":"mallory"}}}}`, strict, forkRepo)
+	s.api.Heads = []githubtest.Head{{Number: 7, SHA: strict, Branch: "change", Owner: "mallory", Repo: forkRepo}}
 	log, err = s.event(t, "comment.yml", "workflow_run", trigger, 71)
 	comments = s.api.Comments()
 	if err != nil || len(comments) != 2 || !strings.Contains(comments[1].Body, "vexxy: fail") || comments[1].Pull != 7 {
