@@ -61,8 +61,8 @@ func TestFaultsOfTheAPI(t *testing.T) {
 						a.request = time.Second
 					}
 					s.Add("octocat", "nice")
-					if method == "PATCH" {
-						post(t, a, said(1, "before"))
+					if method == "PATCH" { // by a client that waits for its answer
+						post(t, client(t, s, githubtest.Token), said(1, "before"))
 					}
 					s.Files[baseSHA+":p.yml"] = "base's"
 					for range times {
