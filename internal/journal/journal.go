@@ -36,7 +36,7 @@ type Journal struct {
 	path   string // of status.json
 	shown  time.Time
 	state  *state // nil where nothing may be created
-	err    error // the first failure to write
+	err    error  // the first failure to write
 	closed bool
 }
 
