@@ -156,11 +156,14 @@ func noArguments(name string, args []string) error {
 }
 
 // withSignals gives a context that ends, with a fault.Signal as its cause, on
-// SIGINT, SIGTERM or SIGHUP.
+// SIGINT, SIGTERM or SIGHUP. A reader of our output that leaves ends nothing: a
+// write fails then, where SIGPIPE would leave behind all that a run has made.
 func withSignals(ctx context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	// Nobody listens; to ignore it instead would be inherited by what we start.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	done := make(chan struct{})
 	go func() {
 		select {
