@@ -38,7 +38,7 @@ finish() {
 
 # Modules of their own, so that they do not move the product's versions. Those
 # of the test bed are built where they are used: they are a cluster's programs.
-modules() { git ls-files 'scripts/demodb/go.mod' 'scripts/images/go/*/go.mod' | xargs -rn1 dirname; }
+modules() { git ls-files 'scripts/demodb/go.mod' 'scripts/images/go/*/go.mod' 'scripts/consumers/trivy/go.mod' | xargs -rn1 dirname; }
 scripts_of_shell() { git ls-files -z | xargs -0 grep -lE -m1 '^#!/bin/(ba)?sh' -- | sort; }
 
 build_tools() { (cd scripts/tools && go build -o "$tools/" tool); }
@@ -77,7 +77,7 @@ module_tests() {
     done
 }
 shim_tests() { node --test scripts/action/test/*.test.js; }
-e2e_tests() { go test -vet=off -timeout 40m -v -skip '^Test(Kubescape|ExistingCluster)' ./internal/e2e/... | grep -vE '^=== (RUN|PAUSE|CONT)'; }
+e2e_tests() { go test -vet=off -timeout 40m -v -skip '^Test(Kubescape|ExistingCluster|TrivyReads)' ./internal/e2e/... | grep -vE '^=== (RUN|PAUSE|CONT)'; }
 bed_tests() {
     local m
     for m in helm agents; do
@@ -123,6 +123,7 @@ e2e_steps() {
     step act build_act || finish
     step gitlab-ci-local fetch_gitlab || finish
     step 'end-to-end tests' e2e_tests
+    step 'reading with Trivy' scripts/consumers/trivy.sh
 }
 cluster_steps() {
     step 'test bed' make -s testbed || return
