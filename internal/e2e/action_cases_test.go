@@ -35,7 +35,7 @@ const (
 	permission = "\nadd `pull-requests: write` to the job's permissions"
 	readsAlone = permission + "; requests of Dependabot and of forks have a token that can read alone"
 	unseen     = permission + ": GitHub also answers so to a token that may not see it"
-	fewer      = "\nGitHub limits the requests of this token: run fewer jobs at a time, or set comment to on-change"
+	fewer      = "\nGitHub limits the requests of this token: run fewer jobs at a time"
 	inFile     = "\ncomment.md in the output directory has the text"
 	nextRun    = "\npublishing is tried again with the next run"
 	expired    = "\ngithub-token is not valid any more: pass ${{ github.token }}, with `pull-requests: write` in the job's permissions"

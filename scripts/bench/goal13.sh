@@ -63,7 +63,7 @@ for ((i = 0; i < ends; i++)); do
     for signal in INT KILL; do
         took=$(end $signal "$(calc "$length * ($i + 0.5) / $ends")")
         if [ $signal = INT ]; then cancels+=" $took"; else kills+=" $took"; fi
-        if [ "$(calc "$took > $limit")" = 1.000 ]; then
+        if [ $signal = INT ] && [ "$(calc "$took > $limit")" = 1.000 ]; then
             echo "after $signal at $i of $ends it took $took s:" >&2
             tail -n 30 "$work/log" >&2
         fi

@@ -117,7 +117,7 @@ func explain(doing string, f sticky.Failure, permission string) error {
 	case sticky.Missing:
 		hint = "add `" + permission + "` to the job's permissions: GitHub also answers so to a token that may not see it"
 	case sticky.Limited:
-		hint = "GitHub limits the requests of this token: run fewer jobs at a time, or set comment to on-change"
+		hint = "GitHub limits the requests of this token: run fewer jobs at a time"
 	case sticky.TooLong, sticky.Refused:
 		hint = "comment.md in the output directory has the text"
 	}
