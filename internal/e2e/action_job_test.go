@@ -58,15 +58,15 @@ var lastWords = regexp.MustCompile(`last words of (\d+)`)
 
 // transcript is what the runner prints.
 type transcript struct {
-	bytes.Buffer
+	log  bytes.Buffer
 	dir  string
 	line int // where the last one begins
 }
 
 func (s *transcript) Write(p []byte) (int, error) {
-	s.Buffer.Write(p)
-	whole := bytes.LastIndexByte(s.Bytes(), '\n') + 1
-	for _, m := range lastWords.FindAllSubmatch(s.Bytes()[min(s.line, whole):whole], -1) {
+	s.log.Write(p)
+	whole := bytes.LastIndexByte(s.log.Bytes(), '\n') + 1
+	for _, m := range lastWords.FindAllSubmatch(s.log.Bytes()[s.line:whole], -1) {
 		must(os.WriteFile(filepath.Join(s.dir, "heard-"+string(m[1])), nil, 0o644))
 	}
 	s.line = whole
@@ -133,5 +133,5 @@ func (j actionJob) runner(t *testing.T, event, payload string, number int, more 
 	out := &transcript{dir: j.cache}
 	cmd.Stdout, cmd.Stderr = out, out
 	err := cmd.Run()
-	return out.String(), err
+	return out.log.String(), err
 }
