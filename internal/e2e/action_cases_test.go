@@ -87,7 +87,7 @@ func apiCases(quiet string) []apiCase {
 		refused("401", "LIST", answer(401, "Bad credentials"), "401 Bad credentials"+expired),
 		refused("404", "LIST", answer(404, "Not Found"), "404 Not Found"+unseen),
 		refused("422", "POST", answer(422, "Validation Failed"), "422 Validation Failed"+inFile),
-		refused("hostile", "LIST", answer(403, "x\n##[error]y\x1b[2J"), `403 x\x0a##[error]y\x1b[2J`+readsAlone),
+		refused("hostile", "LIST", answer(403, "x\n##[error]y\x1b[2J"), `403 x\x0a#\x23[error]y\x1b[2J`+readsAlone),
 		{leg: "422-too-long", turns: [2]turn{
 			{did: "posted", faults: faults{"POST": slices.Repeat([]githubtest.Fault{tooLong}, 4)}},
 			{did: "updated", faults: faults{"PATCH": slices.Repeat([]githubtest.Fault{tooLong}, 4)}},
