@@ -262,7 +262,7 @@ func TestGitLabFaults(t *testing.T) {
 		verdict     string
 		concurrency int
 	}{
-		{append(slices.Clone(uses), open), "0", "fail", 8}, {uses, "1000", "pass", 8}, {append(slices.Clone(uses), many), "1000", "pass", 20},
+		{append(slices.Clone(uses), open), "0", "fail", 3}, {uses, "1000", "pass", 3}, {append(slices.Clone(uses), many), "1000", "pass", 20},
 	} {
 		p.uses = slices.DeleteFunc(slices.Clone(p.uses), func(u *noteUse) bool { return i >= len(u.runs) })
 		for _, u := range p.uses {
