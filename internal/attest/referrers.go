@@ -34,11 +34,11 @@ const (
 	contentAnnotation   = "dev.sigstore.bundle.content"
 	predicateAnnotation = "dev.sigstore.bundle.predicateType"
 	toolAnnotation      = "io.github.vexxy.tool"
-	// announcement is the predicate's type again, where Trivy looks for it: it
+	// inTotoAnnotation is the predicate's type again, where Trivy looks for it: it
 	// then reads no other referrer than those announced as OpenVEX, and does not
 	// give up at one beyond 20 MiB
 	// (https://github.com/aquasecurity/trivy/blob/main/pkg/vex/oci/oci.go).
-	announcement = "in-toto.io/predicate-type"
+	inTotoAnnotation = "in-toto.io/predicate-type"
 )
 
 // listing is what refers to a manifest, and how the registry tells.
@@ -141,7 +141,7 @@ func (r *registry) attach(ctx context.Context, subject v1.Descriptor, s signed, 
 		createdAnnotation:   time.Now().UTC().Format(time.RFC3339),
 		contentAnnotation:   "dsse-envelope",
 		predicateAnnotation: s.PredicateType,
-		announcement:        s.PredicateType,
+		inTotoAnnotation:    s.PredicateType,
 		toolAnnotation:      tool,
 	}
 	configPart, err := describe(config)

@@ -121,11 +121,16 @@ func (e engine) sweep(ctx context.Context, name string, made <-chan struct{}) er
 			return nil
 		}
 		if len(nodes) > 0 {
-			if err := e.removeNodes(ctx, nodes); err != nil && !gone(err.Error()) {
+			pause := !ended
+			switch err := e.removeNodes(ctx, nodes); {
+			case err == nil || gone(err.Error()):
+			case going(err.Error()):
+				refused, pause = err, true
+			default:
 				refused = err
 				failures++
 			}
-			if ended {
+			if !pause {
 				continue
 			}
 		}

@@ -85,9 +85,12 @@ func (e engine) removeNetwork(ctx context.Context, name string) error {
 	}
 }
 
-// gone reports whether a refusal says that the thing is not there, or that it is
-// being removed for somebody else, such as a run that was killed while it did so.
+// gone reports whether a refusal says that the thing is not there.
 func gone(text string) bool {
 	text = strings.ToLower(text)
-	return strings.Contains(text, "no such") || strings.Contains(text, "not found") || strings.Contains(text, "already in progress")
+	return strings.Contains(text, "no such") || strings.Contains(text, "not found")
 }
+
+// going reports whether a refusal says that the thing is being removed for
+// somebody else, such as a run that was killed while it did so.
+func going(text string) bool { return strings.Contains(strings.ToLower(text), "already in progress") }

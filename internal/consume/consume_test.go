@@ -147,13 +147,26 @@ func TestConsumers(t *testing.T) {
 			judgetest.Observe(r, "/b", evidence.Exec)
 		}, hidden()},
 		{"a package that Trivy knows by the name of another's source, which was used", func(r *record.Record) {
-			judgetest.AddPackage(r, purl(deb("src", "src", "/a"), "pkg:deb/debian/src@1:1.2-3"), cve)
+			judgetest.AddPackage(r, purl(deb("src", "other", "/a"), "pkg:deb/debian/src@1:1.2-3"), cve)
 			judgetest.AddPackage(r, deb("libsrc", "src", "/b"), cve)
 			judgetest.Observe(r, "/b", evidence.Map)
 		}, hidden()},
+		{"an npm package that Trivy knows by the name of another, which was used", func(r *record.Record) {
+			judgetest.AddPackage(r, purl(deb("a", "", "/a"), "pkg:npm/JSONStream@1.0.3"), cve)
+			judgetest.AddPackage(r, purl(deb("b", "", "/b"), "pkg:npm/jsonstream@1.0.3"), cve)
+			judgetest.Observe(r, "/a", evidence.Map)
+		}, hidden()},
+		{"an npm package with a name in capitals", func(r *record.Record) {
+			judgetest.AddPackage(r, purl(deb("a", "", "/a"), "pkg:npm/JSONStream@1.0.3"), cve)
+		}, hidden("deb-a")},
+		{"an empty revision, which Trivy leaves out", func(r *record.Record) {
+			judgetest.AddPackage(r, purl(deb("a", "", "/a"), "pkg:deb/debian/x@1.2-"), cve)
+			judgetest.AddPackage(r, purl(deb("b", "", "/b"), "pkg:deb/debian/x@1.2"), cve)
+			judgetest.Observe(r, "/a", evidence.Map)
+		}, hidden()},
 		{"distributions of RPM packages that have another name with Trivy", func(r *record.Record) {
 			judgetest.AddPackage(r, purl(deb("a", "", "/a"), "pkg:rpm/almalinux/a@1.2?arch=x86_64&epoch=1"), cve)
-			judgetest.AddPackage(r, purl(deb("b", "", "/b"), "pkg:rpm/centos/b@1.2?arch=x86_64"), cve)
+			judgetest.AddPackage(r, purl(deb("b", "", "/b"), "pkg:rpm/sles/b@1.2?arch=x86_64"), cve)
 			judgetest.AddPackage(r, purl(deb("c", "", "/c"), "pkg:rpm/redhat/c@1.2"), cve)
 			judgetest.AddPackage(r, purl(deb("d", "", "/d"), "pkg:rpm/ol/d@1.2"), cve)
 			judgetest.Observe(r, "/d", evidence.Map)

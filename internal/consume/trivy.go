@@ -2,7 +2,8 @@ package consume
 
 import (
 	"context"
-	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/openvex/go-vex/pkg/vex"
 	packageurl "github.com/package-url/packageurl-go"
@@ -32,42 +33,42 @@ func trivy(ctx context.Context, document []byte, r record.Record, img image) ([]
 		if about == nil {
 			continue
 		}
-		if slices.ContainsFunc(trivyURLs(purls[f.PackageID]), func(pkg string) bool {
-			return hides(about, f.Vulnerability, pkg, "") || hides(about, f.Vulnerability, img.oci(), pkg)
-		}) {
+		pkg := trivyURL(purls[f.PackageID])
+		if hides(about, f.Vulnerability, pkg, "") || hides(about, f.Vulnerability, img.oci(), pkg) {
 			suppressed = append(suppressed, f)
 		}
 	}
 	return suppressed, nil
 }
 
-// trivyURLs gives the package URLs that Trivy may make of a package with this
-// one of Syft's: where its version has an epoch, that is a qualifier, and
-// distributions of RPM packages have names of Trivy's own
+// trivyURL gives the package URL that Trivy makes of a package with this
+// one of Syft's: names of npm and Go are in lower case, a Debian version's epoch is
+// a qualifier and an empty revision goes, and distributions of RPM packages have
+// names of Trivy's own
 // (https://github.com/aquasecurity/trivy/blob/main/pkg/purl/purl.go).
-func trivyURLs(purl string) []string {
+func trivyURL(purl string) string {
 	p, err := packageurl.FromString(purl)
 	if err != nil {
-		return []string{purl}
+		return purl
 	}
-	own := []string{purl}
 	switch p.Type {
+	case packageurl.TypeNPM, packageurl.TypeGolang:
+		p.Namespace, p.Name = strings.ToLower(p.Namespace), strings.ToLower(p.Name)
 	case packageurl.TypeDebian:
-		if epoch, rest, found := judge.CutEpoch(p.Version); found {
-			p.Version, p.Qualifiers = rest, append(p.Qualifiers, packageurl.Qualifier{Key: "epoch", Value: epoch})
-			return []string{p.ToString()}
+		if epoch, rest, found := strings.Cut(p.Version, ":"); found {
+			if n, err := strconv.Atoi(epoch); err == nil && n >= 0 && rest != "" {
+				p.Version, p.Qualifiers = rest, append(p.Qualifiers, packageurl.Qualifier{Key: "epoch", Value: strconv.Itoa(n)})
+			}
 		}
+		p.Version = strings.TrimSuffix(p.Version, "-")
 	case packageurl.TypeRPM:
-		family, differs := judge.Family(p.Namespace)
-		if p.Namespace != "centos" && differs {
-			own = nil
-		}
-		if differs {
+		if family, differs := judge.Family(p.Namespace); differs {
 			p.Namespace = family
-			return append(own, p.ToString())
 		}
+	default:
+		return purl
 	}
-	return own
+	return p.ToString()
 }
 
 // hides asks go-vex about one finding. Trivy passes an empty subcomponent

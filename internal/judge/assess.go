@@ -39,7 +39,7 @@ type draft struct {
 	exhibit  int  // the worst instance's, -1 for a package that is not listed
 	nameless bool // one of its packages has no package URL at all
 	codeless bool // its packages own files, none of which can carry code
-	// names are the package URLs, beside its own, that tell of it alone.
+	// names are the package URLs, beside its own, by which some consumer knows it.
 	names []string
 	// own and ownReason are what the evidence alone says, where a person decided.
 	own       Status

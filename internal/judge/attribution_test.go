@@ -264,3 +264,37 @@ func TestSightingIsTheFirst(t *testing.T) {
 		t.Errorf("text %q, want %q", a.Text, want)
 	}
 }
+
+// Of packages that some consumer knows by one name all are cleared or none,
+// whether or not the others have a finding here.
+func TestKnownByOneName(t *testing.T) {
+	named := func(id, purl string) inventory.Package {
+		p := judgetest.Deb(id, "", "/"+id)
+		p.PURL = purl
+		return p
+	}
+	for name, c := range map[string]struct {
+		other  string
+		used   bool
+		status judge.Status
+		reason judge.Reason
+	}{
+		"another epoch, used":        {"pkg:deb/debian/x@2:1.2", true, judge.UnderInvestigation, judge.ReasonNamesake},
+		"no epoch, used":             {"pkg:deb/debian/x@1.2", true, judge.UnderInvestigation, judge.ReasonNamesake},
+		"another epoch, not used":    {"pkg:deb/debian/x@2:1.2", false, judge.NotAffected, judge.ReasonNotObserved},
+		"another version, used":      {"pkg:deb/debian/x@1:1.3", true, judge.NotAffected, judge.ReasonNotObserved},
+		"another distribution, used": {"pkg:deb/ubuntu/x@1:1.2", true, judge.NotAffected, judge.ReasonNotObserved},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := judgetest.Good()
+			judgetest.AddPackage(&r, named("a", "pkg:deb/debian/x@1:1.2"), "CVE-1")
+			judgetest.AddPackage(&r, named("b", c.other))
+			if c.used {
+				judgetest.Observe(&r, "/b", evidence.Map)
+			}
+			if a := only(t, judge.Judge(r), "deb-a"); a.Status != c.status || a.Reason != c.reason {
+				t.Errorf("%s (%s), want %s (%s)", a.Status, a.Reason, c.status, c.reason)
+			}
+		})
+	}
+}

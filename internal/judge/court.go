@@ -63,6 +63,7 @@ func (c *court) examine() {
 	for i := range packages {
 		c.spread(i)
 	}
+	c.alike()
 	for i := range packages {
 		if known, twice := c.byID[packages[i].ID]; !twice || worse(c.exhibits[i].status, c.exhibits[known].status) {
 			c.byID[packages[i].ID] = i
@@ -174,6 +175,27 @@ func (c *court) spread(i int) {
 		x.use = c.exhibits[s.used].use
 	case x.status == NotAffected && s.unknown >= 0:
 		x.status, x.reason, x.sister = UnderInvestigation, c.exhibits[s.unknown].reason, s.unknown
+	}
+}
+
+// alike clears packages that Trivy knows by one name together or not at all: a
+// statement on one would hide a finding on the other, which a later database may
+// have and this one has not.
+func (c *court) alike() {
+	groups := map[purlKey][]*exhibit{}
+	for i := range c.exhibits {
+		if x := &c.exhibits[i]; x.purl != "" {
+			groups[trivyKey(x.key)] = append(groups[trivyKey(x.key)], x)
+		}
+	}
+	for _, group := range groups {
+		differ := slices.ContainsFunc(group, func(x *exhibit) bool { return x.key != group[0].key })
+		open := slices.ContainsFunc(group, func(x *exhibit) bool { return x.status != NotAffected })
+		for _, x := range group {
+			if differ && open && x.status == NotAffected {
+				x.status, x.reason = UnderInvestigation, ReasonNamesake
+			}
+		}
 	}
 }
 

@@ -100,9 +100,14 @@ func (c *court) heed(d *draft) {
 	if c.people == nil {
 		return
 	}
+	// A Debian version without its epoch is another version: no person spoke of
+	// this one by it, though a consumer may look for it so.
+	purls := slices.DeleteFunc(slices.Clone(d.SubcomponentPURLs), func(s string) bool {
+		return d.PackageType == "deb" && slices.Contains(d.names, s)
+	})
 	var instances [][]string
 	for _, id := range d.PackageIDs {
-		purls := slices.Clone(d.SubcomponentPURLs)
+		purls := slices.Clone(purls)
 		if i, known := c.byID[id]; known {
 			purls = append(purls, c.record.Inventory.Packages[i].PURL)
 		}

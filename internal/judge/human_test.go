@@ -46,6 +46,9 @@ func TestPeople(t *testing.T) {
 	files := func(files ...string) func(*record.Record) {
 		return func(r *record.Record) { r.Inventory.Packages[len(r.Inventory.Packages)-1].Files = files }
 	}
+	epoch := func(r *record.Record) {
+		r.Inventory.Packages[len(r.Inventory.Packages)-1].PURL = "pkg:deb/debian/p@1:1.2-3"
+	}
 	nameless := func(r *record.Record) {
 		files()(r)
 		r.Inventory.Packages[len(r.Inventory.Packages)-1].PURL = ""
@@ -74,6 +77,8 @@ func TestPeople(t *testing.T) {
 		"fixed, and used":                {used, stated(triage.Fixed, "p"), judge.Fixed, judge.ReasonHuman, judge.Cleared},
 		"fixed in some version":          {used, versionless(stated(triage.Fixed, "p")), judge.Affected, judge.ReasonObserved, judge.NoEffect},
 		"fixed in this version":          {used, versionless(stated(triage.Fixed, "p@1.2-3")), judge.Fixed, judge.ReasonHuman, judge.Cleared},
+		"fixed in another epoch":         {func(r *record.Record) { used(r); epoch(r) }, versionless(stated(triage.Fixed, "p@1.2-3")), judge.Affected, judge.ReasonObserved, ""},
+		"fixed in this epoch":            {func(r *record.Record) { used(r); epoch(r) }, versionless(stated(triage.Fixed, "p@1:1.2-3")), judge.Fixed, judge.ReasonHuman, judge.Cleared},
 		"another package":                {used, stated(triage.NotAffected, "q"), judge.Affected, judge.ReasonObserved, ""},
 		"no package URL":                 {nameless, stated(triage.NotAffected, "p"), judge.UnderInvestigation, judge.ReasonNoFiles, ""},
 		"no package URL, whole image": {nameless, func() triage.Statement {

@@ -70,6 +70,9 @@ const (
 	// ReasonSource is under_investigation: the package shares the name of its
 	// source package with others that are not cleared.
 	ReasonSource Reason = "source"
+	// ReasonNamesake is under_investigation: some consumer knows the package by the
+	// URL of another one that is not cleared.
+	ReasonNamesake Reason = "namesake"
 	// ReasonHuman is any status that a person stated and that holds: see Human.
 	ReasonHuman Reason = "human"
 )

@@ -10,10 +10,10 @@ import (
 )
 
 // otherSpellings gives the package URLs, beside its own, under which some
-// consumer looks for a package. Trivy's and those of Go's standard library,
-// with a v before the version, name this package alone, as its own does; the
-// source package, by which Docker Scout names Debian's findings, is claimed by
-// all of its binary packages.
+// consumer looks for a package: its names with Trivy and, of Go's standard
+// library, with a v before the version; and those of its source package, by
+// which Docker Scout names Debian's findings and which all of its binary packages
+// claim.
 func otherSpellings(p *inventory.Package, k purlKey) (names, claims []string) {
 	if k.stdlib() {
 		names = spelled(names, k, purlKey{k.kind, k.namespace, k.name, "v" + k.version})
@@ -57,6 +57,7 @@ func distinguish(order []*draft) {
 				d.withhold(ReasonUnidentified)
 			}
 		}
+		// Names count too: share has taken those from some that another keeps.
 		if slices.ContainsFunc(drafts, func(d *draft) bool { return len(others(d))+len(d.names) > 0 }) {
 			lower(drafts)
 			share(drafts)
@@ -76,33 +77,37 @@ func (d *draft) clears() bool { return d.Status == NotAffected || d.Status == Fi
 
 // lower makes each package no better than the others of which it bears the
 // source's name, and packages of one name all uncleared where one is. Statuses
-// only get worse, so that it ends.
+// only get worse, so that it ends. What has become worse is looked at again, in
+// the drafts' order; what a name's bearers were held to is not told them twice.
 func lower(drafts []*draft) {
-	own := owners(drafts)
-	for changed := true; changed; {
-		changed = false
-		for _, d := range drafts {
-			if d.codeless {
-				continue
-			}
-			for _, s := range others(d) {
-				for _, o := range own[s] {
-					if o != d && !slices.Contains(d.names, s) && worse(d.Status, o.Status) && o.clears() {
-						o.withhold(ReasonSource)
-						changed = true
-					}
-				}
+	known, held := bearers(drafts), map[string]Status{}
+	queue := slices.Clone(drafts)
+	hold := func(by *draft, name string, why Reason) {
+		if to, is := held[name]; is && !worse(by.Status, to) {
+			return
+		}
+		held[name] = by.Status
+		for _, d := range known[name] {
+			if d != by && d.clears() && worse(by.Status, d.Status) {
+				d.withhold(why)
+				queue = append(queue, d)
 			}
 		}
-		for _, namesakes := range own {
-			if !slices.ContainsFunc(namesakes, func(d *draft) bool { return !d.clears() }) {
-				continue
+	}
+	for i := 0; i < len(queue); i++ {
+		d := queue[i]
+		if !d.clears() {
+			hold(d, d.PURL, ReasonNamesake)
+			for _, name := range d.names {
+				hold(d, name, ReasonNamesake)
 			}
-			for _, d := range namesakes {
-				if d.clears() {
-					d.withhold(ReasonUnidentified)
-					changed = true
-				}
+		}
+		if d.codeless {
+			continue
+		}
+		for _, s := range others(d) {
+			if !slices.Contains(d.names, s) {
+				hold(d, s, ReasonSource)
 			}
 		}
 	}
@@ -110,7 +115,7 @@ func lower(drafts []*draft) {
 
 // share leaves each other spelling with one draft at most.
 func share(drafts []*draft) {
-	own, claims := owners(drafts), map[string][]*draft{}
+	known, claims := bearers(drafts), map[string][]*draft{}
 	for _, d := range drafts {
 		for _, s := range others(d) {
 			claims[s] = append(claims[s], d)
@@ -118,7 +123,7 @@ func share(drafts []*draft) {
 	}
 	for s, claimants := range claims {
 		var keeper *draft
-		switch o := own[s]; {
+		switch o := known[s]; {
 		case len(o) > 0:
 			keeper = o[0]
 		case !slices.ContainsFunc(claimants, func(d *draft) bool { return d.Status != claimants[0].Status }):
@@ -132,21 +137,21 @@ func share(drafts []*draft) {
 	}
 }
 
-// owners gives those that a name tells of alone: first the one whose own URL
-// it is.
-func owners(drafts []*draft) map[string][]*draft {
-	own := map[string][]*draft{}
+// bearers gives the drafts that have a name, not those that claim it for their
+// source: first the one whose own URL it is.
+func bearers(drafts []*draft) map[string][]*draft {
+	known := map[string][]*draft{}
 	for _, d := range drafts {
 		if d.PURL != "" {
-			own[d.PURL] = append(own[d.PURL], d)
+			known[d.PURL] = append(known[d.PURL], d)
 		}
 	}
 	for _, d := range drafts {
 		for _, s := range d.names {
-			own[s] = append(own[s], d)
+			known[s] = append(known[s], d)
 		}
 	}
-	return own
+	return known
 }
 
 func others(d *draft) []string {

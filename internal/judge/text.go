@@ -133,6 +133,8 @@ func open(a *Assessment) string {
 		return "No package URL with a version tells all packages with this vulnerability apart. What would settle it: package metadata with name and version."
 	case ReasonSource:
 		return "The package bears the name of its source package, of which another package is not cleared. What would settle it: evidence on that package."
+	case ReasonNamesake:
+		return "Some consumers, such as Trivy, know the package by the URL of another one with this vulnerability that is not cleared. What would settle it: evidence on that package."
 	case ReasonFixed:
 		return "The vulnerability database names the installed version as one with the fix."
 	}

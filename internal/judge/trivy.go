@@ -7,13 +7,17 @@ import (
 	packageurl "github.com/package-url/packageurl-go"
 )
 
-// trivyKey gives the key that Trivy has for a package of a distribution, which
-// is not always Syft's
-// (https://github.com/aquasecurity/trivy/blob/main/pkg/purl/purl.go).
+// trivyKey gives the key that Trivy has for a package, which is not always Syft's
+// (https://github.com/aquasecurity/trivy/blob/main/pkg/purl/purl.go): it writes
+// names of npm and Go in lower case, has a Debian package's epoch in a qualifier
+// and no revision that is empty, and names some distributions otherwise.
 func trivyKey(k purlKey) purlKey {
 	switch k.kind {
+	case packageurl.TypeNPM, packageurl.TypeGolang:
+		k.namespace, k.name = strings.ToLower(k.namespace), strings.ToLower(k.name)
 	case packageurl.TypeDebian:
 		_, k.version, _ = CutEpoch(k.version)
+		k.version = strings.TrimSuffix(k.version, "-")
 	case packageurl.TypeRPM:
 		if family, differs := Family(k.namespace); differs {
 			k.namespace = family
@@ -27,15 +31,14 @@ func trivyKey(k purlKey) purlKey {
 // the version.
 func CutEpoch(version string) (epoch, rest string, found bool) {
 	epoch, rest, found = strings.Cut(version, ":")
-	if _, err := strconv.ParseUint(epoch, 10, 31); !found || err != nil || rest == "" {
+	if n, err := strconv.Atoi(epoch); !found || err != nil || n < 0 || rest == "" {
 		return "", version, false
 	}
 	return epoch, rest, true
 }
 
 // Family gives Trivy's name for a distribution of RPM packages, where it is not
-// the ID in os-release, by which Syft names it. CentOS keeps its ID as well:
-// that is CentOS Stream's too, which Trivy takes for another.
+// the ID in os-release, by which Syft names it.
 func Family(id string) (name string, differs bool) {
 	name, differs = families[id]
 	return name, differs
@@ -45,7 +48,6 @@ func Family(id string) (name string, differs bool) {
 var families = map[string]string{
 	"almalinux":         "alma",
 	"amzn":              "amazon",
-	"centos":            "centos-stream",
 	"mariner":           "cbl-mariner",
 	"ol":                "oracle",
 	"sle-micro":         "suse",

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	cerrdefs "github.com/containerd/errdefs"
-	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/client"
 )
 
@@ -77,31 +76,34 @@ func Remove(ctx context.Context, docker *client.Client, l Leftover) error {
 	return nil
 }
 
-// removalTimeout is how long a removal that somebody else has begun may take.
-const removalTimeout = 30 * time.Second
+// removalTimeout is how long a removal may take that somebody else has begun,
+// removalPause the time between looks at it.
+const (
+	removalTimeout = 30 * time.Second
+	removalPause   = 100 * time.Millisecond
+)
 
 // removeContainer takes a container away, with its volumes. One that the engine
 // is about to remove for somebody else, such as a run that was killed while it
 // did so, is waited for. One that is gone already is no error.
 func removeContainer(ctx context.Context, docker *client.Client, id string) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, removalTimeout, fmt.Errorf("it was not gone within %s", removalTimeout))
-	defer cancel()
-	for {
+	remove := func() error {
 		_, err := docker.ContainerRemove(ctx, id, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
-		switch {
-		case err == nil || cerrdefs.IsNotFound(err):
+		if cerrdefs.IsNotFound(err) {
 			return nil
-		case !cerrdefs.IsConflict(err):
-			return err
 		}
-		// What becomes of it, the next try tells.
-		gone := docker.ContainerWait(ctx, id, client.ContainerWaitOptions{Condition: container.WaitConditionRemoved})
+		return err
+	}
+	err := remove()
+	for end := time.Now().Add(removalTimeout); cerrdefs.IsConflict(err); err = remove() {
+		if time.Now().After(end) {
+			return fmt.Errorf("not over after %s: %w", removalTimeout, err)
+		}
 		select {
-		case <-gone.Result:
-		case <-gone.Error:
-		}
-		if cause := context.Cause(ctx); cause != nil {
-			return fmt.Errorf("%w: %w", cause, err)
+		case <-time.After(removalPause):
+		case <-ctx.Done():
+			return fmt.Errorf("%w: %w", context.Cause(ctx), err)
 		}
 	}
+	return err
 }

@@ -3,6 +3,7 @@ package judgetest
 import (
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"github.com/vexxy/action/internal/evidence"
@@ -81,9 +82,11 @@ func randomPackage(rng *rand.Rand, i int, files []string) inventory.Package {
 	case 2:
 		p.Opaque = "a cut name"
 	case 3, 4:
-		p.PURL = fmt.Sprintf("pkg:deb/debian/%s@%d:1.0", name, rng.IntN(3))
+		p.PURL = fmt.Sprintf("pkg:deb/debian/%s@%s1.0", name, []string{"0:", "1:", "2:", "1:2:"}[rng.IntN(4)])
 	case 5:
 		p.PURL = fmt.Sprintf("pkg:rpm/%s/%s@1.0", []string{"alma", "almalinux", "centos"}[rng.IntN(3)], name)
+	case 6:
+		p.PURL = fmt.Sprintf("pkg:npm/%s@1.0", strings.ToUpper(name))
 	}
 	return p
 }
