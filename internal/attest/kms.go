@@ -88,6 +88,14 @@ func Managed(ref string) bool {
 	return found && name != "env"
 }
 
+// CheckName reports a name that is no key's in its system. It asks nothing.
+func CheckName(ref string) error {
+	if s, linked := systemOf(ref); linked && s.valid(ref) != nil {
+		return fault.New(fault.Usage, "write it as "+s.form, "opening the key %s: it is not how keys of this system are named", cut(ref))
+	}
+	return nil
+}
+
 // KeyVariables are the variables that let a program use a key's system, where
 // the key is in one: whoever has them signs as well.
 func KeyVariables(ref string) []string {
@@ -110,12 +118,10 @@ type managedKey struct {
 
 // openManaged finds a key in its system.
 func openManaged(ctx context.Context, ref string, getenv func(string) string, code fault.Code, limit time.Duration) (*managedKey, error) {
-	s, linked := systemOf(ref)
-	if linked {
-		if err := s.valid(ref); err != nil {
-			return nil, fault.New(fault.Usage, "write it as "+s.form, "opening the key %s: it is not how keys of this system are named", cut(ref))
-		}
+	if err := CheckName(ref); err != nil {
+		return nil, err
 	}
+	s, _ := systemOf(ref)
 	if s.scheme == hashivault.ReferenceScheme && getenv("VAULT_ADDR") == "" {
 		return nil, fault.New(fault.Usage, s.access, "opening the key %s: VAULT_ADDR is not set", cut(ref))
 	}
