@@ -66,6 +66,13 @@ func trusted(ctx context.Context, cfg config.Config, getenv func(string) string,
 		}, nil
 	case signs && a.signer != nil:
 		t = a.signer.Trust()
+	default:
+		why := "this job signs nothing"
+		if signs && a.barred != "" {
+			why = a.barred
+		}
+		unknown := fault.New(fault.Usage, "name its public key by baseline-key", "attest-key's own key is to vouch for it, and is not opened here: %s", why)
+		return func(context.Context) (attest.Trust, error) { return attest.Trust{}, unknown }, nil
 	}
 	if err == nil {
 		err = attest.Policy{Trust: t}.Check()
