@@ -256,8 +256,17 @@ func TestBaselineKeysThatAJobCannotUse(t *testing.T) {
 // variable it comes; vexxy itself and its helpers keep it.
 func TestKeySystemsAreClosedToPrograms(t *testing.T) {
 	for key, names := range map[string][]string{
-		"hashivault://release": {"VAULT_TOKEN"}, "awskms:///alias/release": {"AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"},
-		"azurekms://team.vault.azure.net/release":                       {"AZURE_CLIENT_SECRET"},
+		"hashivault://release": {"VAULT_TOKEN", "VAULT_HEADERS", "VAULT_CLIENT_KEY"},
+		"awskms:///alias/release": {
+			"AWS_SECRET_ACCESS_KEY", "AWS_SECRET_KEY", "AWS_SESSION_TOKEN", "AWS_WEB_IDENTITY_TOKEN_FILE",
+			"AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE", "AWS_LOGIN_CACHE_DIRECTORY",
+			"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+			"AWS_CONTAINER_AUTHORIZATION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+		},
+		"azurekms://team.vault.azure.net/release": {
+			"AZURE_CLIENT_SECRET", "AZURE_PASSWORD", "AZURE_CLIENT_CERTIFICATE_PATH", "AZURE_CLIENT_CERTIFICATE_PASSWORD",
+			"AZURE_FEDERATED_TOKEN_FILE", "IDENTITY_HEADER", "MSI_SECRET",
+		},
 		"gcpkms://projects/p/locations/l/keyRings/r/cryptoKeys/release": {"GOOGLE_APPLICATION_CREDENTIALS"},
 	} {
 		kept := []string{"PATH=/bin", "VAULT_ADDR=http://127.0.0.1:1", "AWS_REGION=eu-west-1", "OTHER=not the system's"}

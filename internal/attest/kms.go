@@ -47,17 +47,25 @@ var systems = []system{
 	{
 		hashivault.ReferenceScheme, hashivault.ValidReference, "hashivault://KEY",
 		"check the key's name, VAULT_ADDR and VAULT_TOKEN: the token must be let read transit/keys/KEY and, to sign, update transit/sign/KEY; TRANSIT_SECRET_ENGINE_PATH names another engine than transit",
-		[]string{vaultToken},
+		[]string{vaultToken, "VAULT_HEADERS", "VAULT_CLIENT_KEY"},
 	},
 	{
 		aws.ReferenceScheme, aws.ValidReference, "awskms://[ENDPOINT]/ID, awskms://[ENDPOINT]/alias/NAME or awskms://[ENDPOINT]/ARN",
 		"check the key's name, AWS_REGION and the credentials of the environment: they need kms:GetPublicKey, kms:DescribeKey and, to sign, kms:Sign",
-		[]string{"AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_AUTHORIZATION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"},
+		[]string{
+			"AWS_SECRET_ACCESS_KEY", "AWS_SECRET_KEY", "AWS_SESSION_TOKEN", "AWS_WEB_IDENTITY_TOKEN_FILE",
+			"AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE", "AWS_LOGIN_CACHE_DIRECTORY",
+			"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+			"AWS_CONTAINER_AUTHORIZATION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+		},
 	},
 	{
 		azure.ReferenceScheme, azure.ValidReference, "azurekms://VAULT.vault.azure.net/KEY or …/KEY/VERSION",
 		"check the key's name and the credentials of the environment (AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_SECRET, a managed identity, or az login): they need the key permissions get and, to sign, sign",
-		[]string{"AZURE_CLIENT_SECRET", "AZURE_CLIENT_CERTIFICATE_PATH", "AZURE_CLIENT_CERTIFICATE_PASSWORD", "AZURE_FEDERATED_TOKEN_FILE", "IDENTITY_HEADER"},
+		[]string{
+			"AZURE_CLIENT_SECRET", "AZURE_PASSWORD", "AZURE_CLIENT_CERTIFICATE_PATH", "AZURE_CLIENT_CERTIFICATE_PASSWORD",
+			"AZURE_FEDERATED_TOKEN_FILE", "IDENTITY_HEADER", "MSI_SECRET",
+		},
 	},
 	{
 		gcp.ReferenceScheme, gcp.ValidReference, "gcpkms://projects/PROJECT/locations/LOCATION/keyRings/RING/cryptoKeys/KEY, with /cryptoKeyVersions/N for one version",
