@@ -253,6 +253,37 @@ func TestAttestedBaselineAsksForTrust(t *testing.T) {
 	}
 }
 
+// A job that signs nothing does not know the key that would have signed: nothing
+// is old to it, and it says why.
+func TestAttestedBaselineWithoutASigner(t *testing.T) {
+	y := newYard(t, nil)
+	docs, _ := y.attest(t, nil)
+	dir := left(t, record.Origin{}, func(r *record.Record) { r.Subject = docs.Image.Record.Subject })
+	args := []string{"--baseline", "attestation", "--attest", "key", "--attest-key", y.key}
+	cfg := load(t, args...)
+	fork := "pull requests from forks have no identity to sign with"
+	barred, err := newAttester(t.Context(), cfg, y.getenv, fork, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for why, own := range map[string]run.Attester{fork: barred, "this job signs nothing": nil} {
+		var notes []string
+		find, err := attestedBaseline(t.Context(), cfg, "", y.getenv, own, y.guard, func(n string) { notes = append(notes, n) })
+		if err != nil {
+			t.Errorf("%s: %v", why, err)
+			continue
+		}
+		b := find(t.Context(), docs.Image.Record.Subject, true)
+		if b.Usable() || !strings.Contains(b.Problem, why) || !strings.Contains(b.Problem, "baseline-key") || len(notes) != 1 {
+			t.Errorf("%+v, %v", b, notes)
+		}
+	}
+	code, out := program(t, t.TempDir(), []string{"PATH=/"}, append(append([]string{"publish"}, args...), dir)...)
+	if code != fault.Pass || !strings.Contains(out, "everything counts as new: ") || !strings.Contains(out, "this job signs nothing") {
+		t.Errorf("publish: code %d\n%s", code, out)
+	}
+}
+
 // A registry that takes less than a statement has is given smaller parts, and
 // that is told; verify reads the document whole.
 func TestSmallerPartsAreTried(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/vexxy/action/internal/attest"
@@ -23,45 +24,69 @@ import (
 type earlier struct {
 	image, platform string
 	run             string // this one's ID
-	trust           attest.Trust
-	rootless        bool // the public instance's root is yet to be fetched
-	note            func(string)
+	// trust says whose word counts. What is asked of others for it is asked when
+	// it is needed: where they do not answer, the baseline is unusable.
+	trust func(context.Context) (attest.Trust, error)
+	note  func(string)
 }
 
 // attestedBaseline gives what the run's plan needs of a baseline that is an attestation,
-// nil where none is asked for. A key that cannot be read is an error.
+// nil where none is asked for. A file or a name that is no key's is an error.
 func attestedBaseline(ctx context.Context, cfg config.Config, id string, getenv func(string) string, own run.Attester, guard baseline.Guard, note func(string)) (func(context.Context, subject.Subject, bool) baseline.Baseline, error) {
-	want := cfg.Earlier()
-	if !want.Attested {
+	if !cfg.Earlier().Attested {
 		return nil, nil
 	}
-	e := earlier{image: want.Image, platform: cfg.Platform, run: id, note: note, trust: attest.Trust{
-		Identity: want.Identity, IdentityPattern: want.IdentityPattern, Issuer: want.Issuer,
-	}}
+	trust, err := trusted(ctx, cfg, getenv, own, guard)
+	e := earlier{image: cfg.Earlier().Image, platform: cfg.Platform, run: id, trust: trust, note: note}
+	return e.find, err
+}
+
+// trusted finds whom the inputs trust for a baseline. A key that stays in its
+// system is asked for once, and a run's own key counts where the run has opened it.
+func trusted(ctx context.Context, cfg config.Config, getenv func(string) string, own run.Attester, guard baseline.Guard) (func(context.Context) (attest.Trust, error), error) {
+	want := cfg.Earlier()
+	t := attest.Trust{Identity: want.Identity, IdentityPattern: want.IdentityPattern, Issuer: want.Issuer}
 	var err error
 	switch a, signs := own.(*attester); {
+	case attest.Managed(want.Key):
+		key := sync.OnceValues(func() (crypto.PublicKey, error) { return attest.LoadPublicKey(ctx, want.Key, getenv) })
+		return func(context.Context) (t attest.Trust, err error) {
+			t.Key, err = key()
+			return t, err
+		}, attest.CheckName(want.Key)
 	case want.Key != "":
-		e.trust.Key, err = publicKey(ctx, want.Key, getenv, guard)
+		t.Key, err = publicKey(ctx, want.Key, getenv, guard)
 	case want.Issuer != "" && cfg.Attest.TrustedRoot != "":
-		err = e.readRoot(cfg.Attest.TrustedRoot, guard)
+		err = readRoot(&t, cfg.Attest.TrustedRoot, guard)
 	case want.Issuer != "":
-		e.rootless = true
+		return func(ctx context.Context) (_ attest.Trust, err error) {
+			t := t
+			t.Root, err = attest.PublicRoot(ctx)
+			return t, err
+		}, nil
 	case signs && a.signer != nil:
-		e.trust = a.signer.Trust()
+		t = a.signer.Trust()
+	default:
+		why := "this job signs nothing"
+		if signs && a.barred != "" {
+			why = a.barred
+		}
+		unknown := fault.New(fault.Usage, "name its public key by baseline-key", "attest-key's own key is to vouch for it, and is not opened here: %s", why)
+		return func(context.Context) (attest.Trust, error) { return attest.Trust{}, unknown }, nil
 	}
-	if err == nil && !e.rootless {
-		err = attest.Policy{Trust: e.trust}.Check()
+	if err == nil {
+		err = attest.Policy{Trust: t}.Check()
 	}
-	return e.find, err
+	return func(context.Context) (attest.Trust, error) { return t, nil }, err
 }
 
 // maxTrust bounds a file that says who is trusted.
 const maxTrust = 4 << 20
 
-// publicKey reads a key. A pull request that brought its own would say itself
-// whose word on what is old counts.
+// publicKey reads a key out of a file or a variable. A pull request that brought
+// its own would say itself whose word on what is old counts.
 func publicKey(ctx context.Context, ref string, getenv func(string) string, guard baseline.Guard) (crypto.PublicKey, error) {
-	if strings.HasPrefix(ref, "env://") || attest.Managed(ref) {
+	if strings.HasPrefix(ref, "env://") {
 		return attest.LoadPublicKey(ctx, ref, getenv)
 	}
 	data, instead, err := guard(ref, maxTrust)
@@ -75,15 +100,15 @@ func publicKey(ctx context.Context, ref string, getenv func(string) string, guar
 }
 
 // readRoot reads a trusted root as publicKey reads a key.
-func (e *earlier) readRoot(path string, guard baseline.Guard) error {
+func readRoot(t *attest.Trust, path string, guard baseline.Guard) error {
 	data, instead, err := guard(path, maxTrust)
 	switch {
 	case err != nil:
 		return fault.New(fault.Usage, "name a file that the change does not bring", "reading sigstore-trusted-root: %w", err)
 	case instead:
-		e.trust.Root, err = attest.ParseTrustedRoot(data)
+		t.Root, err = attest.ParseTrustedRoot(data)
 	default:
-		e.trust.Root, err = attest.ReadTrustedRoot(path)
+		t.Root, err = attest.ReadTrustedRoot(path)
 	}
 	return err
 }
@@ -108,13 +133,9 @@ func (e *earlier) look(ctx context.Context, s subject.Subject) (baseline.Baselin
 	if s.Local() || s.Repository == "" {
 		return baseline.Baseline{}, errors.New("the image was never pushed")
 	}
-	trust := e.trust
-	if e.rootless {
-		root, err := attest.PublicRoot(ctx)
-		if err != nil {
-			return baseline.Baseline{}, err
-		}
-		trust.Root = root
+	trust, err := e.trust(ctx)
+	if err != nil {
+		return baseline.Baseline{}, err
 	}
 	why := errUnattested
 	for _, at := range e.candidates(s) {

@@ -165,8 +165,8 @@ func TestKeysOfEverySystem(t *testing.T) {
 	}
 }
 
-// What was attested by a key in a Vault is a baseline by that key's name, though
-// it be another's Vault no more.
+// What was attested by a key in a Vault is a baseline by that key's name, and by
+// no other's; a Vault that gives no key leaves a baseline that makes nothing old.
 func TestBaselineByAKeyInAVault(t *testing.T) {
 	y := newYard(t, nil)
 	v := attesttest.NewVault(t, newSigningKey(t), false)
@@ -185,9 +185,70 @@ func TestBaselineByAKeyInAVault(t *testing.T) {
 	if b, notes := y.look(t, docs, args...); b.Usable() || !strings.Contains(b.Problem, "by whom") || len(notes) != 1 {
 		t.Errorf("by another's: %+v, %v", b, notes)
 	}
-	other.Close()
-	if _, err := attestedBaseline(t.Context(), load(t, args...), "", y.getenv, nil, y.guard, nil); fault.CodeOf(t.Context(), err) != fault.Infra {
-		t.Errorf("by one that is down: %v", err)
+	for name, c := range map[string]struct {
+		spoil   func()
+		problem string
+	}{
+		"no right": {func() {
+			v.Spoil = func(w http.ResponseWriter, _ *http.Request) bool {
+				w.WriteHeader(http.StatusForbidden)
+				io.WriteString(w, `{"errors":["for `+attesttest.VaultToken+`"]}`)
+				return true
+			}
+		}, "status 403"},
+		"down":       {func() { v.Close() }, "refused"},
+		"not set up": {func() { y.getenv = func(string) string { return "" } }, "VAULT_ADDR is not set"},
+	} {
+		v = attesttest.NewVault(t, newSigningKey(t), false)
+		y.getenv = v.Getenv
+		c.spoil()
+		b, notes := y.look(t, docs, args...)
+		if b.Usable() || !strings.Contains(b.Problem, c.problem) || len(notes) != 1 || !strings.Contains(notes[0], c.problem) || strings.Contains(notes[0], canary) {
+			t.Errorf("%s: %+v, %v", name, b, notes)
+		}
+	}
+	args[3] = "hashivault://a/b"
+	if _, err := attestedBaseline(t.Context(), load(t, args...), "", y.getenv, nil, y.guard, nil); fault.CodeOf(t.Context(), err) != fault.Usage {
+		t.Errorf("a name that is none: %v", err)
+	}
+}
+
+// Of all the images of a run its key is asked for once.
+func TestBaselineAsksForItsKeyOnce(t *testing.T) {
+	y := newYard(t, nil)
+	v := attesttest.NewVault(t, newSigningKey(t), false)
+	docs, _ := composed(t, y.host, nil)
+	cfg := load(t, "--baseline", "attestation", "--baseline-key", "hashivault://release")
+	find, err := attestedBaseline(t.Context(), cfg, "", v.Getenv, nil, y.guard, func(string) {})
+	if err != nil || v.Read.Load() != 0 {
+		t.Fatalf("%v, asked %d times", err, v.Read.Load())
+	}
+	for range 3 {
+		if b := find(t.Context(), docs.Image.Record.Subject, false); !strings.Contains(b.Problem, "by whom") {
+			t.Errorf("%+v", b)
+		}
+	}
+	if n := v.Read.Load(); n != 1 {
+		t.Errorf("asked %d times", n)
+	}
+}
+
+// A job that may not use the baseline's key publishes all the same: everything
+// is new to it.
+func TestBaselineKeysThatAJobCannotUse(t *testing.T) {
+	y := newYard(t, nil)
+	docs, _ := composed(t, y.host, nil)
+	dir := left(t, record.Origin{}, func(r *record.Record) { r.Subject = docs.Image.Record.Subject })
+	for says, args := range map[string][]string{
+		"VAULT_ADDR is not set":      {"--baseline-key", "hashivault://release"},
+		"nothing here serves":        {"--baseline-key", "nosuchkms://release"},
+		"the key awskms:///alias/no": {"--baseline-key", "awskms:///alias/no"},
+	} {
+		environ := []string{"PATH=/", "HOME=" + t.TempDir(), "AWS_EC2_METADATA_DISABLED=true"}
+		code, out := program(t, t.TempDir(), environ, append(append([]string{"publish", "--baseline", "attestation"}, args...), dir)...)
+		if code != fault.Pass || !strings.Contains(out, "everything counts as new: ") || !strings.Contains(out, says) {
+			t.Errorf("%v: code %d\n%s", args, code, out)
+		}
 	}
 }
 
@@ -195,8 +256,17 @@ func TestBaselineByAKeyInAVault(t *testing.T) {
 // variable it comes; vexxy itself and its helpers keep it.
 func TestKeySystemsAreClosedToPrograms(t *testing.T) {
 	for key, names := range map[string][]string{
-		"hashivault://release": {"VAULT_TOKEN"}, "awskms:///alias/release": {"AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"},
-		"azurekms://team.vault.azure.net/release":                       {"AZURE_CLIENT_SECRET"},
+		"hashivault://release": {"VAULT_TOKEN", "VAULT_HEADERS", "VAULT_CLIENT_KEY"},
+		"awskms:///alias/release": {
+			"AWS_SECRET_ACCESS_KEY", "AWS_SECRET_KEY", "AWS_SESSION_TOKEN", "AWS_WEB_IDENTITY_TOKEN_FILE",
+			"AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE", "AWS_LOGIN_CACHE_DIRECTORY",
+			"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+			"AWS_CONTAINER_AUTHORIZATION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+		},
+		"azurekms://team.vault.azure.net/release": {
+			"AZURE_CLIENT_SECRET", "AZURE_PASSWORD", "AZURE_CLIENT_CERTIFICATE_PATH", "AZURE_CLIENT_CERTIFICATE_PASSWORD",
+			"AZURE_FEDERATED_TOKEN_FILE", "IDENTITY_HEADER", "MSI_SECRET",
+		},
 		"gcpkms://projects/p/locations/l/keyRings/r/cryptoKeys/release": {"GOOGLE_APPLICATION_CREDENTIALS"},
 	} {
 		kept := []string{"PATH=/bin", "VAULT_ADDR=http://127.0.0.1:1", "AWS_REGION=eu-west-1", "OTHER=not the system's"}

@@ -47,17 +47,25 @@ var systems = []system{
 	{
 		hashivault.ReferenceScheme, hashivault.ValidReference, "hashivault://KEY",
 		"check the key's name, VAULT_ADDR and VAULT_TOKEN: the token must be let read transit/keys/KEY and, to sign, update transit/sign/KEY; TRANSIT_SECRET_ENGINE_PATH names another engine than transit",
-		[]string{vaultToken},
+		[]string{vaultToken, "VAULT_HEADERS", "VAULT_CLIENT_KEY"},
 	},
 	{
 		aws.ReferenceScheme, aws.ValidReference, "awskms://[ENDPOINT]/ID, awskms://[ENDPOINT]/alias/NAME or awskms://[ENDPOINT]/ARN",
 		"check the key's name, AWS_REGION and the credentials of the environment: they need kms:GetPublicKey, kms:DescribeKey and, to sign, kms:Sign",
-		[]string{"AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_AUTHORIZATION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"},
+		[]string{
+			"AWS_SECRET_ACCESS_KEY", "AWS_SECRET_KEY", "AWS_SESSION_TOKEN", "AWS_WEB_IDENTITY_TOKEN_FILE",
+			"AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE", "AWS_LOGIN_CACHE_DIRECTORY",
+			"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+			"AWS_CONTAINER_AUTHORIZATION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+		},
 	},
 	{
 		azure.ReferenceScheme, azure.ValidReference, "azurekms://VAULT.vault.azure.net/KEY or …/KEY/VERSION",
 		"check the key's name and the credentials of the environment (AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_SECRET, a managed identity, or az login): they need the key permissions get and, to sign, sign",
-		[]string{"AZURE_CLIENT_SECRET", "AZURE_CLIENT_CERTIFICATE_PATH", "AZURE_CLIENT_CERTIFICATE_PASSWORD", "AZURE_FEDERATED_TOKEN_FILE", "IDENTITY_HEADER"},
+		[]string{
+			"AZURE_CLIENT_SECRET", "AZURE_PASSWORD", "AZURE_CLIENT_CERTIFICATE_PATH", "AZURE_CLIENT_CERTIFICATE_PASSWORD",
+			"AZURE_FEDERATED_TOKEN_FILE", "IDENTITY_HEADER", "MSI_SECRET",
+		},
 	},
 	{
 		gcp.ReferenceScheme, gcp.ValidReference, "gcpkms://projects/PROJECT/locations/LOCATION/keyRings/RING/cryptoKeys/KEY, with /cryptoKeyVersions/N for one version",
@@ -88,6 +96,14 @@ func Managed(ref string) bool {
 	return found && name != "env"
 }
 
+// CheckName reports a name that is no key's in its system. It asks nothing.
+func CheckName(ref string) error {
+	if s, linked := systemOf(ref); linked && s.valid(ref) != nil {
+		return fault.New(fault.Usage, "write it as "+s.form, "opening the key %s: it is not how keys of this system are named", cut(ref))
+	}
+	return nil
+}
+
 // KeyVariables are the variables that let a program use a key's system, where
 // the key is in one: whoever has them signs as well.
 func KeyVariables(ref string) []string {
@@ -110,12 +126,10 @@ type managedKey struct {
 
 // openManaged finds a key in its system.
 func openManaged(ctx context.Context, ref string, getenv func(string) string, code fault.Code, limit time.Duration) (*managedKey, error) {
-	s, linked := systemOf(ref)
-	if linked {
-		if err := s.valid(ref); err != nil {
-			return nil, fault.New(fault.Usage, "write it as "+s.form, "opening the key %s: it is not how keys of this system are named", cut(ref))
-		}
+	if err := CheckName(ref); err != nil {
+		return nil, err
 	}
+	s, _ := systemOf(ref)
 	if s.scheme == hashivault.ReferenceScheme && getenv("VAULT_ADDR") == "" {
 		return nil, fault.New(fault.Usage, s.access, "opening the key %s: VAULT_ADDR is not set", cut(ref))
 	}
