@@ -52,6 +52,7 @@ func Start(ctx context.Context, command []string) (*Session, error) {
 		command = append([]string{"sudo", "-n", "--"}, command...)
 	}
 	h := &helper{cmd: exec.Command(command[0], command[1:]...), done: make(chan struct{}), stopping: make(chan struct{})}
+	h.cmd.Env = environment(os.LookupEnv)
 	h.cmd.Stderr = &h.stderr
 	h.cmd.WaitDelay = endFor
 	ownGroup(h.cmd)
@@ -77,6 +78,18 @@ func Start(ctx context.Context, command []string) (*Session, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// environment is what the helper is given of ours: it reads none of it, sudo and
+// a program that is given instead may. Tokens and passwords are not for it.
+func environment(lookup func(string) (string, bool)) []string {
+	given := []string{} // nil would be all
+	for _, name := range []string{"PATH", "HOME", "LANG", "TMPDIR"} {
+		if value, set := lookup(name); set {
+			given = append(given, name+"="+value)
+		}
+	}
+	return given
 }
 
 const permissionHint = "run as root, or allow sudo without a password; `vexxy doctor` says what is missing"

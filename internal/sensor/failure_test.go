@@ -37,6 +37,20 @@ func TestNoHelper(t *testing.T) {
 	}
 }
 
+// The helper is given no secret of ours, whoever starts it.
+func TestHelperIsGivenNoSecret(t *testing.T) {
+	for _, name := range []string{"VAULT_TOKEN", "GITHUB_TOKEN", "AWS_SECRET_ACCESS_KEY", "VEXXY_ATTEST_KEY_PASSWORD", "COPY", canaryEnv} {
+		t.Setenv(name, "secret-"+name)
+	}
+	_, err := Start(deadline(t), []string{"sh", "-c", "env >&2"})
+	if err == nil || !strings.Contains(err.Error(), "PATH=") || strings.Contains(err.Error(), "secret-") {
+		t.Errorf("the helper's environment is %v", err)
+	}
+	if given := environment(func(string) (string, bool) { return "", false }); given == nil || len(given) != 0 {
+		t.Errorf("of nothing it is given %q", given)
+	}
+}
+
 func TestProbe(t *testing.T) {
 	r := Probe(deadline(t))
 	if !r.OK || len(r.Checks) < 4 {
