@@ -69,9 +69,10 @@ func (c *court) assess() []*draft {
 			strings.Compare(a.PURL, b.PURL), strings.Compare(a.PackageIDs[0], b.PackageIDs[0]),
 		)
 	})
-	distinguish(order)
+	local := c.record.Subject.Local()
+	distinguish(order, local)
 	for restore(order) {
-		distinguish(order)
+		distinguish(order, local)
 	}
 	for _, d := range order {
 		c.sight(d)

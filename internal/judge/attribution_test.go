@@ -298,3 +298,44 @@ func TestKnownByOneName(t *testing.T) {
 		})
 	}
 }
+
+// Without an image to name, a vulnerability is cleared in all packages or in none.
+func TestNeverPushed(t *testing.T) {
+	for name, c := range map[string]struct {
+		local, used bool
+		status      judge.Status
+		reason      judge.Reason
+	}{
+		"local, another used":     {true, true, judge.UnderInvestigation, judge.ReasonLocal},
+		"local, none used":        {true, false, judge.NotAffected, judge.ReasonNotObserved},
+		"published, another used": {false, true, judge.NotAffected, judge.ReasonNotObserved},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := judgetest.Good()
+			if c.local {
+				r.Subject.Repository, r.Subject.ManifestDigest, r.Subject.IndexDigest = "", "", ""
+			}
+			judgetest.AddPackage(&r, judgetest.Deb("a", "", "/a"), "CVE-1", "CVE-2")
+			judgetest.AddPackage(&r, judgetest.Deb("b", "", "/b"), "CVE-1")
+			if c.used {
+				judgetest.Observe(&r, "/b", evidence.Map)
+			}
+			j := judge.Judge(r)
+			for _, a := range j.Assessments {
+				status, reason := c.status, c.reason
+				switch {
+				case a.Vulnerability == "CVE-2":
+					status, reason = judge.NotAffected, judge.ReasonNotObserved
+				case a.PackageName == "b" && c.used:
+					status, reason = judge.Affected, judge.ReasonObserved
+				}
+				if a.Status != status || a.Reason != reason {
+					t.Errorf("%s in %s: %s (%s), want %s (%s)", a.Vulnerability, a.PackageName, a.Status, a.Reason, status, reason)
+				}
+			}
+			if len(j.Assessments) != 3 {
+				t.Errorf("%d assessments", len(j.Assessments))
+			}
+		})
+	}
+}

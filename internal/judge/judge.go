@@ -73,6 +73,9 @@ const (
 	// ReasonNamesake is under_investigation: some consumer knows the package by the
 	// URL of another one that is not cleared.
 	ReasonNamesake Reason = "namesake"
+	// ReasonLocal is under_investigation: the image was never pushed, and the
+	// vulnerability is not cleared in all of its packages.
+	ReasonLocal Reason = "local"
 	// ReasonHuman is any status that a person stated and that holds: see Human.
 	ReasonHuman Reason = "human"
 )

@@ -46,7 +46,11 @@ func spelled(to []string, k, other purlKey) []string {
 //     URL of their source only the first keeps it, and none when they differ.
 //   - packages that some consumer knows by one name, as Trivy may those that
 //     differ in their epoch alone, are all cleared or none.
-func distinguish(order []*draft) {
+//   - a document on an image that was never pushed names packages without an
+//     image, and Trivy takes a statement on one for all that only this one needs
+//     (https://github.com/aquasecurity/trivy/blob/main/pkg/vex/vex.go): a
+//     vulnerability is then cleared everywhere or nowhere.
+func distinguish(order []*draft, local bool) {
 	byVulnerability := make(map[string][]*draft, len(order)/2)
 	for _, d := range order {
 		byVulnerability[d.Vulnerability] = append(byVulnerability[d.Vulnerability], d)
@@ -61,6 +65,11 @@ func distinguish(order []*draft) {
 		if slices.ContainsFunc(drafts, func(d *draft) bool { return len(others(d))+len(d.names) > 0 }) {
 			lower(drafts)
 			share(drafts)
+		}
+		if local && slices.ContainsFunc(drafts, func(d *draft) bool { return !d.clears() }) {
+			for _, d := range drafts {
+				d.withhold(ReasonLocal)
+			}
 		}
 	}
 }

@@ -32,6 +32,7 @@ var reasons = map[judge.Reason]string{
 	judge.ReasonOpaque:       "the package's files cannot be matched with what the kernel reports",
 	judge.ReasonUnidentified: "no package URL with a version tells the package apart",
 	judge.ReasonSource:       "another package of the same source package is not cleared",
+	judge.ReasonLocal:        "the image was never pushed, and another package with this vulnerability is not cleared",
 	judge.ReasonNamesake:     "a package that some consumers know by the same URL is not cleared",
 	judge.ReasonHuman:        "a person is looking into it",
 }
