@@ -1,12 +1,15 @@
 package app
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/vexxy/action/internal/attest"
@@ -33,7 +36,8 @@ var verifyInputs = []config.Input{
 
 const verifyHelp = `Exit codes: 0 the image is verified; 6 it is not; 3 the policy or the image's
 name cannot be read; 5 the registry, sigstore's trusted root or the key's system is
-out of reach.`
+out of reach, or the report cannot be written. A reader that leaves early changes
+none of them.`
 
 // verifyCommand is `vexxy verify`. An error has its own code.
 func verifyCommand(ctx context.Context, s Streams, args []string) (fault.Code, error) {
@@ -62,21 +66,26 @@ func verifyCommand(ctx context.Context, s Streams, args []string) (fault.Code, e
 	if err != nil {
 		return fault.Pass, err
 	}
+	var out bytes.Buffer
 	if output == "json" {
 		data, err := v.JSON()
 		if err != nil {
 			return fault.Internal, err
 		}
-		if _, err := s.Out.Write(data); err != nil {
-			return fault.Infra, fmt.Errorf("printing the report: %w", err)
-		}
+		out.Write(data)
 	} else {
-		printVerification(s.Out, v)
+		printVerification(&out, v)
+	}
+	// Of a reader that leaves early the code is asked for alone.
+	if _, err = s.Out.Write(out.Bytes()); errors.Is(err, syscall.EPIPE) {
+		err = nil
+	} else if err != nil {
+		err = fault.New(fault.Infra, "see that there is room where the output goes", "printing the report: %w", err)
 	}
 	if !v.Verified {
-		return fault.Integrity, nil
+		return fault.Integrity, err
 	}
-	return fault.Pass, nil
+	return fault.Pass, err
 }
 
 // verifyPolicy reads the flags. The trusted root of the public instance is
