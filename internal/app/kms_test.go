@@ -165,6 +165,29 @@ func TestKeysOfEverySystem(t *testing.T) {
 	}
 }
 
+// A key that is not there is the user's to mend, in whatever way its system says
+// so; a system that has no time is asked again later.
+func TestKeysThatAreNotThere(t *testing.T) {
+	verify := func(c *attesttest.Cloud, ref string) (fault.Code, string) {
+		return program(t, t.TempDir(), c.Environ, "verify", "--key", ref, "127.0.0.1:1/team/app")
+	}
+	for name, c := range managed(t) {
+		if code, out := verify(c, c.Ref+"r"); code != fault.Usage || !strings.Contains(out, "its system answers with status 404") && !strings.Contains(out, "its system has nothing by this name") {
+			t.Errorf("%s: code %d\n%s", name, code, out)
+		}
+	}
+	c := attesttest.NewAWS(t)
+	for host := range c.Hosts {
+		c.Hosts[host] = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusBadRequest)
+			io.WriteString(w, `{"__type":"ThrottlingException"}`)
+		})
+	}
+	if code, out := verify(c, c.Ref); code != fault.Infra || !strings.Contains(out, "ThrottlingException") || !strings.Contains(out, "limits requests") {
+		t.Errorf("busy: code %d\n%s", code, out)
+	}
+}
+
 // What was attested by a key in a Vault is a baseline by that key's name, and by
 // no other's; a Vault that gives no key leaves a baseline that makes nothing old.
 func TestBaselineByAKeyInAVault(t *testing.T) {

@@ -214,6 +214,8 @@ func (k *managedKey) fault(ctx context.Context, doing string, err error) error {
 		return fault.New(code, hint, "%s the key %s: %w", doing, cut(k.ref), context.Cause(ctx))
 	case errors.As(err, &missing):
 		code, text = fault.Usage, "nothing here serves its system"
+	case strings.Contains(err.Error(), missingInVault):
+		code, text = fault.Usage, "its system has nothing by this name"
 	case answer != 0:
 		text = "its system answers with status " + strconv.Itoa(answer) + name
 		switch {
@@ -254,6 +256,9 @@ func answered(err error) (code int, name string) {
 		if code = ofAWS.HTTPStatusCode(); errors.As(err, &named) {
 			name = named.ErrorCode()
 		}
+		if meant := meantByAWS[name]; meant != 0 {
+			code = meant
+		}
 	default:
 		s, is := status.FromError(err)
 		if !is {
@@ -266,6 +271,14 @@ func answered(err error) (code int, name string) {
 	}
 	return code, " (" + name + ")"
 }
+
+// meantByAWS are the statuses that it has names for, where its own is 400
+// (https://docs.aws.amazon.com/kms/latest/APIReference, of each action).
+var meantByAWS = map[string]int{"NotFoundException": http.StatusNotFound, "ThrottlingException": http.StatusTooManyRequests}
+
+// missingInVault is what its client says, without a type, of status 404 and of
+// an empty answer.
+const missingInVault = "could not read data from transit key path"
 
 // httpStatus is the HTTP status that a gRPC code stands for, 0 where nothing
 // answered (https://github.com/googleapis/googleapis, google/rpc/code.proto).

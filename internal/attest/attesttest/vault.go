@@ -44,6 +44,10 @@ func NewVault(t testing.TB, key crypto.Signer, secure bool) *Vault {
 	mux.HandleFunc("GET /v1/transit/keys/release", v.read)
 	mux.HandleFunc("PUT /v1/transit/sign/release", v.sign)
 	mux.HandleFunc("PUT /v1/transit/sign/release/sha2-256", v.sign)
+	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusNotFound)
+		io.WriteString(w, `{"errors":[]}`) // of what is not there it says no more
+	})
 	v.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		switch {
 		case v.Spoil != nil && v.Spoil(w, req):
