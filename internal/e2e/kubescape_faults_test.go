@@ -23,7 +23,7 @@ nodeAgent:
     - name: NodeName
       valueFrom: {fieldRef: {fieldPath: spec.nodeName}}
     - {name: PROCFSSCANINTERVAL, value: "1s"}
-    - {name: BED_EYES, value: "5"}
+    - {name: BED_EYES, value: "8"}
 `
 	for _, v := range variables {
 		name, value, _ := strings.Cut(v, "=")
