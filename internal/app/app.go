@@ -163,7 +163,8 @@ func withSignals(ctx context.Context) (context.Context, func()) {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	// Nobody listens; to ignore it instead would be inherited by what we start.
-	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
+	unheard := make(chan os.Signal, 1)
+	signal.Notify(unheard, syscall.SIGPIPE)
 	done := make(chan struct{})
 	go func() {
 		select {
@@ -178,6 +179,7 @@ func withSignals(ctx context.Context) (context.Context, func()) {
 	}()
 	return ctx, func() {
 		signal.Stop(signals)
+		signal.Stop(unheard)
 		close(done)
 		cancel(nil)
 	}

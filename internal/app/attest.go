@@ -271,23 +271,39 @@ func hideSecrets(cfg config.Config) {
 // key's system is withheld from them alone: vexxy, and a registry's credential
 // helper that it starts, have need of it.
 func withoutSecrets(cfg config.Config, environ []string) []string {
-	hidden, secrets := secretVariables(cfg), cfg.Secrets()
-	getenv := lookup(environ)
-	for _, name := range append(attest.KeyVariables(cfg.Attest.Key), attest.KeyVariables(cfg.BaselineKey)...) {
-		hidden, secrets = append(hidden, name), append(secrets, config.NewSecret(getenv(name)))
-	}
+	hidden, secrets := append(secretVariables(cfg), keyVariables(cfg)...), secretsOf(cfg, environ)
 	return slices.DeleteFunc(slices.Clone(environ), func(kv string) bool {
 		name, value, _ := strings.Cut(kv, "=")
 		return slices.Contains(hidden, name) || isSecret(name, value, secrets)
 	})
 }
 
+// keyVariables are the variables that open the systems which the inputs' keys are
+// in.
+func keyVariables(cfg config.Config) []string {
+	return append(attest.KeyVariables(cfg.Attest.Key), attest.KeyVariables(cfg.BaselineKey)...)
+}
+
+// secretsOf are the inputs' secrets, and what opens their keys' systems.
+func secretsOf(cfg config.Config, environ []string) []config.Secret {
+	all, getenv := cfg.Secrets(), lookup(environ)
+	for _, name := range keyVariables(cfg) {
+		if value := getenv(name); len(value) >= minSecret {
+			all = append(all, config.NewSecret(value))
+		}
+	}
+	return all
+}
+
+// minSecret is the length from which on a value is told from one by chance.
+const minSecret = 8
+
 // isSecret reports whether a variable has the value of a secret input: the one
 // that an input was taken from holds the secret, too. Of shorter values, and of
 // what every program is given, it is chance: env may have a PATH of the image.
 func isSecret(name, value string, secrets []config.Secret) bool {
 	value = strings.TrimSpace(value)
-	return len(value) >= 8 && !slices.Contains([]string{"PATH", "HOME", "PWD", "SHELL", "TMPDIR"}, name) && slices.ContainsFunc(secrets, func(s config.Secret) bool { return value == strings.TrimSpace(s.Reveal()) })
+	return len(value) >= minSecret && !slices.Contains([]string{"PATH", "HOME", "PWD", "SHELL", "TMPDIR"}, name) && slices.ContainsFunc(secrets, func(s config.Secret) bool { return value == strings.TrimSpace(s.Reveal()) })
 }
 
 func secretVariables(cfg config.Config) []string {

@@ -284,6 +284,41 @@ func TestAttestedBaselineWithoutASigner(t *testing.T) {
 	}
 }
 
+// attest-key as a file that the change may have brought signs, but its own word
+// on what is old does not count.
+func TestAttestedBaselineByAKeyOfTheChange(t *testing.T) {
+	y := newYard(t, nil)
+	docs, _ := y.attest(t, nil)
+	args := []string{"--baseline", "attestation", "--attest", "key", "--attest-key", y.key}
+	own, err := newAttester(t.Context(), load(t, args...), y.getenv, "", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		instead bool
+		err     error
+		usable  bool
+	}{
+		"the workflow's own": {false, nil, true},
+		"also in the base":   {true, nil, false},
+		"of the change":      {false, errors.New("the base has no such file"), false},
+	} {
+		guard := func(path string, _ int64) ([]byte, bool, error) {
+			if path != y.key {
+				t.Errorf("asked for %s", path)
+			}
+			return nil, c.instead, c.err
+		}
+		find, err := attestedBaseline(t.Context(), load(t, args...), "", y.getenv, own, guard, func(string) {})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b := find(t.Context(), docs.Image.Record.Subject, true); b.Usable() != c.usable || !c.usable && !strings.Contains(b.Problem, "may have brought") {
+			t.Errorf("%s: %+v", name, b)
+		}
+	}
+}
+
 // A registry that takes less than a statement has is given smaller parts, and
 // that is told; verify reads the document whole.
 func TestSmallerPartsAreTried(t *testing.T) {

@@ -64,20 +64,37 @@ func trusted(ctx context.Context, cfg config.Config, getenv func(string) string,
 			t.Root, err = attest.PublicRoot(ctx)
 			return t, err
 		}, nil
-	case signs && a.signer != nil:
-		t = a.signer.Trust()
-	default:
+	case !signs || a.signer == nil:
 		why := "this job signs nothing"
 		if signs && a.barred != "" {
 			why = a.barred
 		}
-		unknown := fault.New(fault.Usage, "name its public key by baseline-key", "attest-key's own key is to vouch for it, and is not opened here: %s", why)
-		return func(context.Context) (attest.Trust, error) { return attest.Trust{}, unknown }, nil
+		return nobody("attest-key's own key is to vouch for it, and is not opened here: " + why), nil
+	case brought(cfg.Attest.Key, guard):
+		return nobody("attest-key's own key is to vouch for it, and is a file that the change may have brought"), nil
+	default:
+		t = a.signer.Trust()
 	}
 	if err == nil {
 		err = attest.Policy{Trust: t}.Check()
 	}
 	return func(context.Context) (attest.Trust, error) { return t, nil }, err
+}
+
+// nobody is whose word counts where it cannot be known, and why.
+func nobody(why string) func(context.Context) (attest.Trust, error) {
+	unknown := fault.New(fault.Usage, "name its public key by baseline-key", "%s", why)
+	return func(context.Context) (attest.Trust, error) { return attest.Trust{}, unknown }
+}
+
+// brought reports whether a key is a file of a change that is to be merged: its
+// author would vouch for what of the change is old.
+func brought(key string, guard baseline.Guard) bool {
+	if key == "" || strings.HasPrefix(key, "env://") || attest.Managed(key) {
+		return false
+	}
+	_, instead, err := guard(key, maxTrust)
+	return instead || err != nil
 }
 
 // maxTrust bounds a file that says who is trusted.

@@ -147,10 +147,11 @@ func (m making) exercise() exercise.Plan {
 	}
 }
 
-// redact takes the values of secrets out of a text, also as they stand in JSON
+// redact takes the values of secrets out of a text, those too that open a key's
+// system, also as they stand in JSON
 // and in a pod's environment, where $( is written $$(.
 func (m making) redact(text string) string {
-	for _, secret := range m.cfg.Secrets() {
+	for _, secret := range secretsOf(m.cfg, m.streams.Environ) {
 		v := secret.Reveal()
 		if v == "" {
 			continue

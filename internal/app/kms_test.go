@@ -303,6 +303,10 @@ func TestKeySystemsAreClosedToPrograms(t *testing.T) {
 			if got := withoutSecrets(cfg, environ); !slices.Equal(got, kept) {
 				t.Errorf("%v: a test command sees %q", args, got)
 			}
+			made := making{cfg: cfg, streams: Streams{Environ: environ}}
+			if got := made.redact("it says " + canary + names[0]); got != "it says REDACTED" {
+				t.Errorf("%v: the record has %q", args, got)
+			}
 			hideSecrets(cfg)
 			if os.Getenv(names[0]) == "" {
 				t.Errorf("%s is gone before it is used", names[0])

@@ -45,7 +45,7 @@ var packages = []row{
 	{"consume", []string{"foreign", "judge", "record", "subject"}},
 	{"report/reporttest", []string{"baseline", "evidence", "fault", "gate", "inventory", "judge", "record", "report", "subject"}},
 	{"report/gitlab", []string{"baseline", "foreign", "inventory", "judge", "report"}},
-	{"report/sarif", []string{"baseline", "foreign", "inventory", "judge", "report"}},
+	{"report/sarif", []string{"baseline", "foreign", "inventory", "jsonlist", "judge", "report"}},
 	{"report", []string{"baseline", "evidence", "fault", "foreign", "gate", "inventory", "judge", "record", "subject", "vexdiff"}},
 	{"vexdiff", []string{"evidence", "foreign", "inventory", "judge", "record"}},
 	{"vexdoc", []string{"foreign", "judge", "record", "subject"}},

@@ -39,6 +39,7 @@ type draft struct {
 	exhibit  int  // the worst instance's, -1 for a package that is not listed
 	nameless bool // one of its packages has no package URL at all
 	codeless bool // its packages own files, none of which can carry code
+	namesake bool // see exhibit
 	// names are the package URLs, beside its own, by which some consumer knows it.
 	names []string
 	// own and ownReason are what the evidence alone says, where a person decided.
@@ -139,6 +140,7 @@ func (c *court) settle(d *draft) {
 	d.PackageName, d.PackageVersion, d.PackageType = p.Name, p.Version, p.Type
 	d.Status, d.Reason = x.status, x.reason
 	d.codeless = x.reason == ReasonNoFiles && len(p.Files) > 0
+	d.namesake = x.namesake
 	if d.PURL = x.purl; d.PURL != "" {
 		names, claims := otherSpellings(p, x.key)
 		d.names, d.SubcomponentPURLs = names, slices.Concat([]string{d.PURL}, names, claims)

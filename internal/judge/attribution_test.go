@@ -8,6 +8,7 @@ import (
 	"github.com/vexxy/action/internal/judge"
 	"github.com/vexxy/action/internal/judge/judgetest"
 	"github.com/vexxy/action/internal/record"
+	"github.com/vexxy/action/internal/triage"
 )
 
 const cve = "CVE-2026-0001"
@@ -296,6 +297,35 @@ func TestKnownByOneName(t *testing.T) {
 				t.Errorf("%s (%s), want %s (%s)", a.Status, a.Reason, c.status, c.reason)
 			}
 		})
+	}
+}
+
+// Nor does a person's word, or the database's, clear one of them alone.
+func TestKnownByOneNameWhateverIsSaid(t *testing.T) {
+	for name, said := range map[string]func(*record.Record){
+		"fixed by a person": func(r *record.Record) { say(t, r, stated(triage.Fixed, "x@1:1.2")) },
+		"fixed by the database": func(r *record.Record) {
+			f := &r.Inventory.Findings[0]
+			f.FixState, f.FixVersions = "fixed", []string{r.Inventory.Packages[0].Version}
+		},
+	} {
+		for used, want := range map[bool]judge.Status{true: judge.UnderInvestigation, false: judge.Fixed} {
+			r := judgetest.Good()
+			r.Inventory.Packages, r.Inventory.Findings = nil, nil
+			for _, epoch := range []string{"1", "2"} {
+				p := judgetest.Deb("e"+epoch, "", "/e"+epoch)
+				p.PURL = "pkg:deb/debian/x@" + epoch + ":1.2"
+				judgetest.AddPackage(&r, p)
+			}
+			judgetest.AddFinding(&r, inventory.Finding{ID: "CVE-1", PackageID: "deb-e1"})
+			if used {
+				judgetest.Observe(&r, "/e2", evidence.Map)
+			}
+			said(&r)
+			if a := only(t, judge.Judge(r), "deb-e1"); a.Status != want {
+				t.Errorf("%s, the other used %v: %s (%s)", name, used, a.Status, a.Reason)
+			}
+		}
 	}
 }
 

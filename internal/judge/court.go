@@ -31,6 +31,8 @@ type exhibit struct {
 	key      purlKey
 	nameless bool // no package URL at all
 	opaque   bool // its file names cannot be matched with what a kernel reports
+	// namesake: Trivy knows it by the name of another package that is not cleared.
+	namesake bool
 	// sister is the package of the same source that was used in its stead, -1
 	// for none.
 	sister int
@@ -178,9 +180,10 @@ func (c *court) spread(i int) {
 	}
 }
 
-// alike clears packages that Trivy knows by one name together or not at all: a
-// statement on one would hide a finding on the other, which a later database may
-// have and this one has not.
+// alike finds packages that Trivy knows by one name and that are not all cleared:
+// then none is, by a person's word or the database's neither. A statement on one
+// would hide a finding on another, which a later database may have and this one
+// has not.
 func (c *court) alike() {
 	groups := map[purlKey][]*exhibit{}
 	for i := range c.exhibits {
@@ -192,9 +195,7 @@ func (c *court) alike() {
 		differ := slices.ContainsFunc(group, func(x *exhibit) bool { return x.key != group[0].key })
 		open := slices.ContainsFunc(group, func(x *exhibit) bool { return x.status != NotAffected })
 		for _, x := range group {
-			if differ && open && x.status == NotAffected {
-				x.status, x.reason = UnderInvestigation, ReasonNamesake
-			}
+			x.namesake = differ && open
 		}
 	}
 }

@@ -45,7 +45,8 @@ func spelled(to []string, k, other purlKey) []string {
 //     documentation holds nobody back. Where several binary packages share the
 //     URL of their source only the first keeps it, and none when they differ.
 //   - packages that some consumer knows by one name, as Trivy may those that
-//     differ in their epoch alone, are all cleared or none.
+//     differ in their epoch alone, are all cleared or none: see alike for those
+//     without a finding on this vulnerability.
 //   - a document on an image that was never pushed names packages without an
 //     image, and Trivy takes a statement on one for all that only this one needs
 //     (https://github.com/aquasecurity/trivy/blob/main/pkg/vex/vex.go): a
@@ -54,6 +55,11 @@ func distinguish(order []*draft, local bool) {
 	byVulnerability := make(map[string][]*draft, len(order)/2)
 	for _, d := range order {
 		byVulnerability[d.Vulnerability] = append(byVulnerability[d.Vulnerability], d)
+	}
+	for _, d := range order {
+		if d.namesake {
+			d.withhold(ReasonNamesake)
+		}
 	}
 	for _, drafts := range byVulnerability {
 		if slices.ContainsFunc(drafts, func(d *draft) bool { return d.nameless }) {

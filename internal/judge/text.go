@@ -134,7 +134,7 @@ func open(a *Assessment) string {
 	case ReasonSource:
 		return "The package bears the name of its source package, of which another package is not cleared. What would settle it: evidence on that package."
 	case ReasonNamesake:
-		return "Some consumers, such as Trivy, know the package by the URL of another one with this vulnerability that is not cleared. What would settle it: evidence on that package."
+		return "Some consumers, such as Trivy, know the package by the URL of another one that is not cleared. What would settle it: evidence on that package."
 	case ReasonLocal:
 		return "The image was never pushed, and not all of its packages with this vulnerability are cleared: without the image's digest some consumers, such as Trivy, take a statement on one package for those that it needs. What would settle it: the image in a registry."
 	case ReasonFixed:

@@ -102,8 +102,8 @@ func envelopeOf(bundle []byte) (envelope, error) {
 }
 
 // pageOf is how many of a digest's attestations are asked for at a time, and one
-// alone once an answer was too long: each may be of many megabytes, whoever
-// stored it, and the answer is bounded. maxStored is how many pages are read.
+// alone where the answer was too long: each may be of many megabytes, whoever
+// stored it, and the answer is bounded. maxStored is how often is asked.
 const (
 	pageOf    = 10
 	maxStored = 50
@@ -150,6 +150,7 @@ func (a *API) lookUp(ctx context.Context, path, digest string, want envelope) (f
 		if next == "" {
 			return got, nil
 		}
+		size = pageOf
 		after = "&after=" + url.QueryEscape(next)
 	}
 	return got, nil

@@ -13,6 +13,7 @@ import (
 
 	"github.com/vexxy/action/internal/foreign"
 	"github.com/vexxy/action/internal/inventory"
+	"github.com/vexxy/action/internal/jsonlist"
 	"github.com/vexxy/action/internal/judge"
 	"github.com/vexxy/action/internal/report"
 )
@@ -158,20 +159,8 @@ const (
 
 // lines writes a key with a list, an item to a line.
 func lines[T any](out *bytes.Buffer, key string, items []T) error {
-	fmt.Fprintf(out, "%q: [", key)
-	for i := range items {
-		line, err := json.Marshal(&items[i])
-		if err != nil {
-			return err
-		}
-		if i > 0 {
-			out.WriteByte(',')
-		}
-		out.WriteByte('\n')
-		out.Write(line)
-	}
-	out.WriteByte(']')
-	return nil
+	fmt.Fprintf(out, "%q: ", key)
+	return jsonlist.Write(out, items)
 }
 
 // severe reports whether the severity of a is worse than that of b.
