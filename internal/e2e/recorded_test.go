@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"encoding/json"
 	"flag"
 	"os"
 	"path/filepath"
@@ -39,23 +38,5 @@ func TestRecordedRuns(t *testing.T) {
 				same(t, name, read(t, golden, name), got)
 			}
 		})
-	}
-}
-
-// Whoever reads along may leave, as a CI runner that dies: what there is to do
-// is done all the same, and what is to be taken back is.
-func TestReaderLeaves(t *testing.T) {
-	reader, writer, err := os.Pipe()
-	must(err)
-	reader.Close()
-	defer writer.Close()
-	dir := t.TempDir()
-	cmd := command(t.Context(), nil, "replay", "--output-dir", dir, filepath.Join(root, "testdata", "runs", "go-app"))
-	cmd.Stdout, cmd.Stderr = writer, writer
-	if err := cmd.Run(); err != nil {
-		t.Errorf("without a reader: %v", err)
-	}
-	if !json.Valid(read(t, dir, "result.json")) {
-		t.Error("there is no result")
 	}
 }

@@ -1,6 +1,8 @@
 package e2e
 
 import (
+	"bufio"
+	"os"
 	"os/exec"
 	"strings"
 	"testing"
@@ -34,4 +36,36 @@ func TestRemovalUnderWay(t *testing.T) {
 	if out, err := exec.Command("docker", "inspect", id).CombinedOutput(); err == nil {
 		t.Errorf("it is still there: %.300s", out)
 	}
+}
+
+// A reader of the output that leaves, as head does, leaves nothing of the run
+// behind: it goes on to its end.
+func TestReaderLeaves(t *testing.T) {
+	before := inventoryOfEngine(t)
+	db, err := database()
+	must(err)
+	reader, writer, err := os.Pipe()
+	must(err)
+	state, dir := t.TempDir(), t.TempDir()
+	cmd := command(t.Context(), []string{"VEXXY_STATE_DIR=" + state, "TMPDIR=" + state},
+		"run", "--vulnerability-db", db, "--max-db-age", "0", "--output-dir", dir, "oci-dir:"+fixture(t, "exit0"))
+	cmd.Stdout, cmd.Stderr = writer, writer
+	must(cmd.Start())
+	must(writer.Close())
+	if _, err := bufio.NewReader(reader).ReadString('\n'); err != nil {
+		t.Errorf("it said nothing: %v", err)
+	}
+	must(reader.Close())
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("the run ended with %v", err)
+	}
+	out := outcome{code: cmd.ProcessState.ExitCode()}
+	out.load(t, dir)
+	if out.result.Verdict != "pass" {
+		t.Errorf("the verdict is %s", out.result.Verdict)
+	}
+	if after := inventoryOfEngine(t); after != before {
+		t.Errorf("left behind:\n%s", after)
+	}
+	(&started{state: state}).nothingLeft(t)
 }
