@@ -100,10 +100,10 @@ func (c *court) heed(d *draft) {
 	if c.people == nil {
 		return
 	}
-	// A Debian version without its epoch is another version: no person spoke of
-	// this one by it, though a consumer may look for it so.
+	// A version without its epoch is another one, and a name in lower case another
+	// package: no person spoke of this one by it, though a consumer looks for it so.
 	purls := slices.DeleteFunc(slices.Clone(d.SubcomponentPURLs), func(s string) bool {
-		return d.PackageType == "deb" && slices.Contains(d.names, s)
+		return slices.Contains(d.names, s) && !c.exhibits[d.exhibit].key.synonymous()
 	})
 	var instances [][]string
 	for _, id := range d.PackageIDs {

@@ -49,6 +49,14 @@ func TestPeople(t *testing.T) {
 	epoch := func(r *record.Record) {
 		r.Inventory.Packages[len(r.Inventory.Packages)-1].PURL = "pkg:deb/debian/p@1:1.2-3"
 	}
+	npm := func(r *record.Record, name string) {
+		r.Inventory.Packages[len(r.Inventory.Packages)-1].PURL = "pkg:npm/" + name + "@1.2-3"
+	}
+	ofNPM := func(name string) triage.Statement {
+		s := stated(triage.Fixed, "")
+		s.Products[0].Subcomponents = []triage.Component{{IDs: []string{"pkg:npm/" + name + "@1.2-3"}}}
+		return s
+	}
 	nameless := func(r *record.Record) {
 		files()(r)
 		r.Inventory.Packages[len(r.Inventory.Packages)-1].PURL = ""
@@ -78,6 +86,8 @@ func TestPeople(t *testing.T) {
 		"fixed in some version":          {used, versionless(stated(triage.Fixed, "p")), judge.Affected, judge.ReasonObserved, judge.NoEffect},
 		"fixed in this version":          {used, versionless(stated(triage.Fixed, "p@1.2-3")), judge.Fixed, judge.ReasonHuman, judge.Cleared},
 		"fixed in another epoch":         {func(r *record.Record) { used(r); epoch(r) }, versionless(stated(triage.Fixed, "p@1.2-3")), judge.Affected, judge.ReasonObserved, ""},
+		"fixed by another case":          {func(r *record.Record) { used(r); npm(r, "P") }, ofNPM("p"), judge.Affected, judge.ReasonObserved, ""},
+		"fixed by this case":             {func(r *record.Record) { used(r); npm(r, "P") }, ofNPM("P"), judge.Fixed, judge.ReasonHuman, judge.Cleared},
 		"fixed in this epoch":            {func(r *record.Record) { used(r); epoch(r) }, versionless(stated(triage.Fixed, "p@1:1.2-3")), judge.Fixed, judge.ReasonHuman, judge.Cleared},
 		"another package":                {used, stated(triage.NotAffected, "q"), judge.Affected, judge.ReasonObserved, ""},
 		"no package URL":                 {nameless, stated(triage.NotAffected, "p"), judge.UnderInvestigation, judge.ReasonNoFiles, ""},

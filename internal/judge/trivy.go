@@ -26,6 +26,10 @@ func trivyKey(k purlKey) purlKey {
 	return k
 }
 
+// synonymous reports whether the other names of a package mean the very same one:
+// another name of a distribution, the v before a version of Go's.
+func (k purlKey) synonymous() bool { return k.kind == packageurl.TypeRPM || k.stdlib() }
+
 // CutEpoch takes the epoch off the version of a Debian package. Trivy keeps it
 // in a qualifier, where Syft and the specification of package URLs have it in
 // the version.
