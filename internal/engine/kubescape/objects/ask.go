@@ -32,7 +32,7 @@ func (h *hunt) ask(ctx context.Context) {
 	h.askedAt = time.Now()
 	body, err := json.Marshal(map[string]any{
 		"wlid": h.profile.Annotations[keyWLID],
-		"args": map[string]string{"name": h.profile.Name, "namespace": h.profile.Namespace},
+		"args": map[string]string{"name": h.asks, "namespace": h.profile.Namespace},
 	})
 	if err != nil {
 		h.asked = fmt.Errorf("encoding the request to kubevuln: %w", err)

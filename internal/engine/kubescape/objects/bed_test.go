@@ -136,7 +136,7 @@ var reasons = map[int]metav1.StatusReason{
 }
 
 // quick are limits for tests on a real clock.
-var quick = Limits{Profile: time.Second, SBOM: time.Second, Scan: 3 * time.Second, Straggler: 150 * time.Millisecond, Poll: 5 * time.Millisecond}
+var quick = Limits{Profile: time.Second, SBOM: time.Second, Scan: 3 * time.Second, Straggler: 150 * time.Millisecond, Merge: 100 * time.Millisecond, Poll: 5 * time.Millisecond}
 
 func says(t testing.TB, got string, parts ...string) {
 	t.Helper()

@@ -26,6 +26,7 @@ const (
 	keyKind       = "kubescape.io/workload-kind"
 	keyName       = "kubescape.io/workload-name"
 	keyNamespace  = "kubescape.io/workload-namespace"
+	keyPrevious   = "kubescape.io/previous-report-timestamp"
 	keySeries     = "kubescape.io/report-series-id"
 	keyStatus     = "kubescape.io/status"
 	keyTemplate   = "kubescape.io/instance-template-hash"
@@ -60,6 +61,10 @@ type Limits struct {
 	// Straggler is how long one of kubevuln's objects may be missing beside
 	// one that it stores later, before it counts as refused.
 	Straggler time.Duration
+	// Merge is how long nothing may have come of a report that kubevuln was
+	// asked for, until it is looked up whether storage merged that report
+	// before kubevuln could read it.
+	Merge time.Duration
 	// Ailing is how long the API may give nothing but errors before no more is
 	// expected of it.
 	Ailing time.Duration
@@ -87,6 +92,7 @@ func New(storage versioned.Interface, kube kubernetes.Interface, namespace strin
 	limits.SBOM = cmp.Or(limits.SBOM, 180*time.Second)
 	limits.Scan = cmp.Or(limits.Scan, 120*time.Second)
 	limits.Straggler = cmp.Or(limits.Straggler, 20*time.Second)
+	limits.Merge = cmp.Or(limits.Merge, 10*time.Second)
 	limits.Ailing = cmp.Or(limits.Ailing, 45*time.Second)
 	limits.Poll = cmp.Or(limits.Poll, 300*time.Millisecond)
 	return &Client{api: storage.SpdxV1beta1(), kube: kube, home: namespace, limits: limits}

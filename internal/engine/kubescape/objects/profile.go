@@ -26,8 +26,9 @@ type Profile struct {
 func (p Profile) Whole() bool { return p.Object != nil && p.Evidence.Error == "" }
 
 // Profile waits until the container's profile is finished in any way: completed,
-// or in a state that does not get better. The reports of its time series are no
-// profile. The error is the cause of a ctx that ended.
+// or in a state that does not get better. Of the reports that storage makes it
+// of, only one that says all by itself is taken for it (see sole). The error is
+// the cause of a ctx that ended.
 func (c *Client) Profile(ctx context.Context, w Workload) (Profile, error) {
 	var got Profile
 	err := c.poll(ctx, c.limits.Profile, "there is no finished profile of "+shown(w.String(), 300), func(ctx context.Context) (bool, string, error) {
@@ -43,7 +44,7 @@ func (c *Client) Profile(ctx context.Context, w Workload) (Profile, error) {
 		if err != nil {
 			return false, state, profileRefused(err)
 		}
-		if !finished(whole.Annotations[keyStatus]) {
+		if !finished(whole.Annotations[keyStatus]) || isReport(whole) && (!sole(whole) || flaw(whole) != nil) {
 			return false, state, nil
 		}
 		got = profileOf(whole)
@@ -60,16 +61,17 @@ func profileRefused(err error) error {
 	return refused("get and list", "containerprofiles.spdx.softwarecomposition.kubescape.io in all namespaces", err)
 }
 
-// pick finds the newest profile of the container in a list of metadata, nil for
-// none, and says what it saw.
+// pick finds the newest profile of the container in a list of metadata, or the
+// sole report where that is all there is, nil for neither, and says what it saw.
 func pick(items []v1beta1.ContainerProfile, w Workload) (newest *v1beta1.ContainerProfile, state string) {
+	var report *v1beta1.ContainerProfile
 	reports, old := 0, 0
 	for i := range items {
 		p := &items[i]
 		switch {
 		case !w.of(p.Labels):
-		case p.Annotations[keySeries] != "":
-			reports++
+		case isReport(p):
+			report, reports = p, reports+1
 		case before(p.ObjectMeta, w.Since):
 			old++
 		case newest == nil || newest.CreationTimestamp.Time.Before(p.CreationTimestamp.Time):
@@ -80,7 +82,10 @@ func pick(items []v1beta1.ContainerProfile, w Workload) (newest *v1beta1.Contain
 	case newest != nil:
 		return newest, unfinished(newest.Annotations[keyStatus], newest.Annotations[keyCompletion])
 	case reports > 0:
-		return nil, fmt.Sprintf("node-agent has posted %d reports, which storage has not merged yet: see storage's log", reports)
+		if reports > 1 || old > 0 || before(report.ObjectMeta, w.Since) || !sole(report) {
+			report = nil
+		}
+		return report, fmt.Sprintf("node-agent has posted %d reports, which storage has not merged yet: see storage's log", reports)
 	case old > 0:
 		return nil, "the only profile is of an earlier workload of that name: delete it, or give the workload another name"
 	}

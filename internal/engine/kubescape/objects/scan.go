@@ -34,10 +34,10 @@ func (c *Client) Scan(ctx context.Context, p Profile, s SBOM) (Scan, error) {
 	case s.Object == nil || s.Error != "":
 		return Scan{Error: "kubevuln scans no image without Kubescape's SBOM of it"}, nil
 	}
-	h := &hunt{client: c, profile: p.Object, image: s.Object.Name, stale: map[string]string{}}
+	h := &hunt{client: c, profile: p.Object, asks: p.Object.Name, image: s.Object.Name, stale: map[string]string{}}
 	err := c.poll(ctx, c.limits.Scan, "kubevuln has not made its documents", h.look)
 	if h.Filtered != nil {
-		sbom, failed := c.api.SBOMSyftFiltereds(c.home).Get(ctx, p.Object.Name, metav1.GetOptions{})
+		sbom, failed := c.api.SBOMSyftFiltereds(c.home).Get(ctx, slug(p.Object), metav1.GetOptions{})
 		if failed == nil && h.ours(sbom.ObjectMeta) {
 			h.SBOM = sbom
 		}
@@ -58,6 +58,7 @@ type hunt struct {
 	Scan
 	client  *Client
 	profile *v1beta1.ContainerProfile
+	asks    string // the name by which kubevuln is asked
 	image   string // the name of its full list
 
 	looks int
@@ -78,6 +79,9 @@ func (h *hunt) look(ctx context.Context) (bool, string, error) {
 	if h.Full != nil && h.Filtered != nil && h.VEX != nil {
 		return true, "", nil
 	}
+	if err := h.follow(ctx); err != nil {
+		return false, "", err
+	}
 	h.ask(ctx)
 	if h.Filtered == nil && h.VEX == nil {
 		return false, h.nothing(), nil
@@ -94,7 +98,7 @@ func (h *hunt) look(ctx context.Context) (bool, string, error) {
 // gather gets what is not there yet. The full list is the image's: only once
 // the container's lists are there is it known to be of this scan.
 func (h *hunt) gather(ctx context.Context) error {
-	c, name := h.client, h.profile.Name
+	c, name := h.client, slug(h.profile)
 	manifests, documents := c.api.VulnerabilityManifests(c.home), c.api.OpenVulnerabilityExchangeContainers(c.home)
 	if h.Filtered == nil {
 		m, err := found(h, name, "vulnerabilitymanifests", func(name string) (*v1beta1.VulnerabilityManifest, error) {

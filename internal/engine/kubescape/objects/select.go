@@ -10,8 +10,8 @@ import (
 // expected name is looked for by its labels, in a list of all metadata.
 const listEvery = 10
 
-// found gets a document of the container: by the profile's name, which is the
-// instance's slug, or by its labels. It gives nil for one that is not there,
+// found gets a document of the container: by the instance's slug, or by its
+// labels. It gives nil for one that is not there,
 // is of the whole image, or was there before and has not changed.
 func found[T any, P interface {
 	*T
