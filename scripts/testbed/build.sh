@@ -54,6 +54,7 @@ programs() {
     mkdir -p "$bin"
     pinned kubernetes k8s.io/kubernetes "$kubernetes"
     pinned etcd go.etcd.io/etcd/server/v3 "$etcd"
+    pinned containerd github.com/containerd/containerd/v2 "$containerd"
     pinned coredns github.com/coredns/coredns "$coredns"
     pinned storage github.com/kubescape/storage "$storage"
     pinned kubevuln github.com/kubescape/kubevuln "$kubevuln"
@@ -64,6 +65,9 @@ programs() {
     program helm helm helm.sh/helm/v3/cmd/helm
     for c in kubeadm kubelet kubectl kube-apiserver kube-controller-manager kube-scheduler kube-proxy; do
         program "$c" kubernetes "k8s.io/kubernetes/cmd/$c" "$stamp"
+    done
+    for c in containerd containerd-shim-runc-v2 ctr; do
+        program "$c" containerd "github.com/containerd/containerd/v2/cmd/$c" "-X github.com/containerd/containerd/v2/version.Version=$containerd"
     done
     program etcd etcd go.etcd.io/etcd/server/v3
     program coredns coredns github.com/coredns/coredns
@@ -152,30 +156,45 @@ database() {
     built "$out" "$wanted" "$start"
 }
 
-# The node image is known to Docker by a label with its key.
+# The node image is known to Docker by a label with its key. As in kind's own,
+# containerd has Kubernetes' images already, to be unpacked by each node.
 node() {
-    local wanted start=$SECONDS archives=() entries=() a
+    local wanted start=$SECONDS base=$node_image-base archives=() entries=() a
     for a in kube-apiserver kube-controller-manager kube-scheduler kube-proxy etcd coredns pause; do
-        archives+=("kind/images/$a.tar=$cache/node/$a.tar")
+        archives+=("$a=$cache/node/$a.tar")
     done
     mkdir -p "$cache/node/files"
     echo "$kubernetes" > "$cache/node/files/version"
-    entries=(-debian "containerd runc containernetworking-plugins iptables nftables iproute2 ipset conntrack ethtool socat jq kmod mount procps util-linux"
+    entries=(-debian "runc containernetworking-plugins iptables nftables iproute2 ipset conntrack ethtool socat jq kmod mount procps util-linux"
+        "usr/bin/containerd=$bin/containerd" "usr/bin/containerd-shim-runc-v2=$bin/containerd-shim-runc-v2" "usr/bin/ctr=$bin/ctr"
         "usr/bin/kubeadm=$bin/kubeadm" "usr/bin/kubelet=$bin/kubelet" "usr/bin/kubectl=$bin/kubectl"
         "usr/local/bin/entrypoint=$here/node/entrypoint" "usr/local/bin/runc-wrapper=$root/scripts/setup/runc-wrapper"
         "etc/containerd/config.toml=$here/node/config.toml" "etc/cni/net.d/10-bed.conflist=$here/node/10-bed.conflist"
         'opt/cni/bin=link:/usr/lib/cni' var/lib/kubelet=dir:0755
         "kind/version=$cache/node/files/version"
         "kind/manifests/default-cni.yaml=$here/node/default-cni.yaml"
-        "kind/manifests/default-storage.yaml=$here/node/default-storage.yaml" "${archives[@]}")
-    wanted=$(key "${entries[@]}")
+        "kind/manifests/default-storage.yaml=$here/node/default-storage.yaml")
+    wanted=$(key "import=$here/node/import" "${entries[@]}" "${archives[@]}")
     if [ "$(docker image inspect -f '{{index .Config.Labels "vexxy.testbed.key"}}' "$node_image" 2> /dev/null)" = "$wanted" ]; then return; fi
-    pack -tag "$node_image" -o "$cache/node.tar" \
-        -config "{\"Entrypoint\":[\"/usr/local/bin/entrypoint\"],\"Labels\":{\"vexxy.testbed.key\":\"$wanted\"}}" "${entries[@]}"
+    pack -tag "$base" -o "$cache/node.tar" -config '{"Entrypoint":["/usr/local/bin/entrypoint"]}' "${entries[@]}"
     docker load -q -i "$cache/node.tar" > /dev/null
     rm "$cache/node.tar"
+    import "$base" "$wanted"
+    docker rmi "$base" > /dev/null
     made=$((made + 1))
     say "$node_image in $((SECONDS - start))s"
+}
+
+# import BASE KEY: makes the node image of its base.
+import() {
+    local container=bed-import-$$
+    # shellcheck disable=SC2064 # the name as it is now
+    trap "docker rm --force --volumes $container > /dev/null 2>&1 || true" EXIT
+    docker run --name "$container" --tmpfs /run --tmpfs /tmp -v "$cache/node:/archives:ro" -v "$here/node/import:/import:ro" \
+        --entrypoint bash "$1" /import >&2 || fail "importing Kubernetes' images"
+    docker commit --change 'ENTRYPOINT ["/usr/local/bin/entrypoint"]' --change "LABEL vexxy.testbed.key=$2" "$container" "$node_image" > /dev/null
+    docker rm --force --volumes "$container" > /dev/null
+    trap - EXIT
 }
 
 "$root/scripts/setup/packages.sh" docker images
