@@ -46,9 +46,9 @@ func (c *Cluster) LoadArchive(ctx context.Context, path string) ([]string, error
 	g.SetLimit(sideBySide)
 	for i, a := range archives {
 		g.Go(func() error {
-			names, err := namesIn(a)
+			names, err := Names(a)
 			if err != nil {
-				return fault.New(fault.Usage, "write it anew with docker save -o FILE.tar NAME", "reading archive %s: %w", a, err)
+				return err
 			}
 			named[i] = names
 			return c.eachNode(gctx, func(ctx context.Context, node string) error { return c.loadArchive(ctx, node, a, names) })
@@ -217,6 +217,15 @@ func openTar(archive string) (io.ReadCloser, error) {
 type reader struct {
 	io.Reader
 	io.Closer
+}
+
+// Names gives the names of an archive's images, as LoadArchive does.
+func Names(archive string) ([]string, error) {
+	names, err := namesIn(archive)
+	if err != nil {
+		return nil, fault.New(fault.Usage, "write it anew with docker save -o FILE.tar NAME", "reading archive %s: %w", archive, err)
+	}
+	return names, nil
 }
 
 // namesIn gives the names that the images of an archive have, spelled as the

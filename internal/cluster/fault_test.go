@@ -65,7 +65,7 @@ func TestClusterRemoteEngine(t *testing.T) {
 	}
 	docker(t, "kill", c.nodes[0])
 	began := time.Now()
-	err := c.WaitReady(ctx)
+	err := c.WaitReady(ctx, true)
 	if fault.CodeOf(ctx, err) != fault.Infra || !strings.Contains(err.Error(), "runs no more") || time.Since(began) > time.Minute {
 		t.Errorf("after %s: %v", time.Since(began), err)
 	}

@@ -56,7 +56,7 @@ func TestClusterLife(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Logf("API after %.1f s", time.Since(began).Seconds())
-	if err := c.WaitReady(ctx); err != nil {
+	if err := c.WaitReady(ctx, true); err != nil {
 		t.Fatal(err)
 	}
 	t.Logf("ready after %.1f s", time.Since(began).Seconds())
@@ -70,6 +70,12 @@ func TestClusterLife(t *testing.T) {
 	}
 	if out := docker(t, "exec", c.Name+"-control-plane", "sh", "-c", "cat /vexxy/here; grep -i podPidsLimit /var/lib/kubelet/config.yaml; touch /vexxy/x 2>/dev/null || echo kept"); !strings.Contains(strings.Join(out, " "), "mounted") || !strings.Contains(strings.Join(out, " "), "podPidsLimit:_77") || !strings.Contains(strings.Join(out, " "), "kept") {
 		t.Errorf("the node says %q", out)
+	}
+	manager := strings.Join(docker(t, "exec", c.Name+"-control-plane", "cat", "/etc/kubernetes/manifests/kube-controller-manager.yaml"), " ")
+	for _, want := range []string{"--kube-api-qps=500", "--kube-api-burst=500", "--leader-elect=false", "--enable-hostpath-provisioner=true"} {
+		if !strings.Contains(manager, want) {
+			t.Errorf("the controller manager runs without %s", want)
+		}
 	}
 	pod := startPod(t, ctx, c, "app", named, corev1.PullNever)
 	if got := pod.Status.ContainerStatuses[0].ImageID; !strings.HasSuffix(got, digest.String()) {

@@ -30,13 +30,14 @@ const system = "kube-system"
 
 // WaitReady waits until pods can run. In a cluster of the run's own that is:
 // every node is ready, and so is all of kube-system, which holds the network
-// of the pods, the proxy and the name service. Of a cluster that was there one
-// node must be ready and take pods; what else it needs is not ours to judge.
-func (c *Cluster) WaitReady(ctx context.Context) error {
+// of the pods and the proxy, and with resolving the name service as well. Of a
+// cluster that was there one node must be ready and take pods; what else it
+// needs is not ours to judge.
+func (c *Cluster) WaitReady(ctx context.Context, resolving bool) error {
 	bounded, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()
 	changed := make(chan struct{}, 1)
-	look := c.watch(bounded, changed)
+	look := c.watch(bounded, changed, resolving)
 	pulse := time.NewTicker(pulseEvery)
 	defer pulse.Stop()
 	for missing := ""; ; {
@@ -87,7 +88,7 @@ func (c *Cluster) Alive(ctx context.Context) error {
 
 // watch follows what WaitReady wants to know. The function that it gives says
 // in words what is missing, "" for nothing.
-func (c *Cluster) watch(ctx context.Context, changed chan<- struct{}) func() (string, error) {
+func (c *Cluster) watch(ctx context.Context, changed chan<- struct{}, resolving bool) func() (string, error) {
 	factory := informers.NewSharedInformerFactoryWithOptions(c.Client, 0, informers.WithNamespace(system))
 	nodes := factory.Core().V1().Nodes()
 	sets := factory.Apps().V1().DaemonSets()
@@ -132,6 +133,9 @@ func (c *Cluster) watch(ctx context.Context, changed chan<- struct{}) func() (st
 		missing := []string{lacking(all, len(c.config.Nodes))}
 		for _, d := range daemons {
 			missing = append(missing, unready(d))
+		}
+		if !resolving {
+			return joined(missing), errors.Join(err1, err2)
 		}
 		for _, d := range deployed {
 			missing = append(missing, undeployed(d))

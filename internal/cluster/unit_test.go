@@ -3,6 +3,7 @@ package cluster
 import (
 	"encoding/json"
 	"errors"
+	"path"
 	"reflect"
 	"strings"
 	"testing"
@@ -53,6 +54,49 @@ nodes:
 	}
 	if c, err = configuration(Options{RunID: someRun, Mounts: []Mount{{"/host", "/node", true}}}, false); err != nil || len(c.Nodes) != 1 || len(c.KubeadmConfigPatches) != 0 || len(c.Nodes[0].ExtraMounts) != 0 {
 		t.Errorf("with nothing: %+v, %v", c, err)
+	}
+}
+
+// The controller manager waits for no lease where it is the only one. Each form
+// of kubeadm's configuration gets the arguments in its own way.
+func TestControllerManagerIsQuick(t *testing.T) {
+	const plane = "kind: Cluster\napiVersion: kind.x-k8s.io/v1alpha4\nnodes: [{role: control-plane}, {role: control-plane}, {role: worker}]\n"
+	for name, row := range map[string]struct {
+		config string
+		lone   bool
+	}{"one": {"", true}, "two": {plane, false}} {
+		c, err := configuration(Options{RunID: someRun, Config: []byte(row.config)}, true)
+		if err != nil || len(c.KubeadmConfigPatchesJSON6902) != 2 {
+			t.Fatalf("%s: %+v, %v", name, c, err)
+		}
+		for i, version := range []string{"v1beta3", "v1beta4"} {
+			p := c.KubeadmConfigPatchesJSON6902[i]
+			var operations []struct {
+				Op, Path string
+				Value    any
+			}
+			if err := json.Unmarshal([]byte(p.Patch), &operations); err != nil || p.Version != version || p.Group != "kubeadm.k8s.io" || p.Kind != "ClusterConfiguration" {
+				t.Fatalf("%s: %+v, %v", name, p, err)
+			}
+			got := map[string]any{}
+			for _, o := range operations {
+				argument, value := path.Base(o.Path), o.Value
+				if listed, ok := o.Value.(map[string]any); ok && argument == "-" {
+					argument, value = listed["name"].(string), listed["value"]
+				}
+				if o.Op != "add" || path.Dir(o.Path) != "/controllerManager/extraArgs" {
+					t.Errorf("%s: %+v", name, o)
+				}
+				got[argument] = value
+			}
+			want := map[string]any{"kube-api-qps": "500", "kube-api-burst": "500"}
+			if row.lone {
+				want["leader-elect"] = "false"
+			}
+			if !reflect.DeepEqual(got, want) {
+				t.Errorf("%s, %s: %v, want %v", name, version, got, want)
+			}
+		}
 	}
 }
 

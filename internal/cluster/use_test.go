@@ -84,7 +84,7 @@ func TestClusterTwo(t *testing.T) {
 	if left := remains(t, one.options.RunID); len(left) > 0 {
 		t.Errorf("left behind: %q", left)
 	}
-	if err := two.WaitReady(ctx); err != nil {
+	if err := two.WaitReady(ctx, true); err != nil {
 		t.Fatal(err)
 	}
 	t.Run("pulled ahead", func(t *testing.T) { pulledAhead(t, ctx, two, mirrored) })
@@ -246,7 +246,7 @@ func open(t *testing.T, ctx context.Context, c *Cluster) {
 			t.Errorf("the private kubeconfig depends on the file %q", to.CertificateAuthority)
 		}
 	}
-	if err := opened.WaitReady(ctx); err != nil {
+	if err := opened.WaitReady(ctx, true); err != nil {
 		t.Error(err)
 	}
 	if err := opened.LoadImage(ctx, fixture(t, "scratch-static"), []string{"x"}); err == nil {
@@ -258,7 +258,7 @@ func open(t *testing.T, ctx context.Context, c *Cluster) {
 	if _, err := os.Stat(opened.Kubeconfig); err == nil {
 		t.Error("the private kubeconfig is left behind")
 	}
-	if err := c.WaitReady(ctx); err != nil {
+	if err := c.WaitReady(ctx, true); err != nil {
 		t.Errorf("after an opened cluster was deleted: %v", err)
 	}
 	for _, bad := range []struct {

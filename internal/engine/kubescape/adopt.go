@@ -34,7 +34,7 @@ func (e *Engine) adopt(ctx context.Context) error {
 	err = e.permitted(ctx)
 	done(err)
 	if err == nil { // which looks at the nodes, for long if it may not
-		err = c.WaitReady(ctx)
+		err = c.WaitReady(ctx, true)
 	}
 	if err != nil {
 		return err

@@ -9,17 +9,21 @@ import (
 // eager is Helm's post-renderer for a Kubescape of the run's own: what is ready
 // is found out within a second. The chart's probes are made for installations
 // that last, and look for the first time after ten. How long something may be
-// unwell until it counts as unready stays as it was. A chart that cannot be read
-// so is installed as it is.
-type eager struct{}
+// unwell until it counts as unready stays as it was. What is deferred, where
+// anything is, gets no pods yet. A chart that cannot be read so is installed as
+// it is.
+type eager struct{ *deferred }
 
-func (eager) Run(rendered *bytes.Buffer) (*bytes.Buffer, error) {
+func (r eager) Run(rendered *bytes.Buffer) (*bytes.Buffer, error) {
 	objects, err := decode(bytes.NewReader(rendered.Bytes()), "the chart's output")
 	if err != nil {
 		return rendered, nil
 	}
 	for _, o := range objects {
 		hasten(o)
+		if r.deferred != nil {
+			r.park(o)
+		}
 	}
 	hastened, err := encode(objects)
 	if err != nil {
@@ -60,17 +64,19 @@ func hasten(o *unstructured.Unstructured) {
 }
 
 func quicken(probe map[string]any) {
-	whole := func(field string, other int64) int64 {
-		switch v := probe[field].(type) {
-		case int64:
-			return v
-		case float64:
-			return int64(v)
-		}
-		return other
-	}
-	patience := whole("periodSeconds", defaultPeriod) * whole("failureThreshold", defaultFailures)
-	patience += whole("initialDelaySeconds", 0)
+	patience := whole(probe, "periodSeconds", defaultPeriod) * whole(probe, "failureThreshold", defaultFailures)
+	patience += whole(probe, "initialDelaySeconds", 0)
 	delete(probe, "initialDelaySeconds")
 	probe["periodSeconds"], probe["failureThreshold"] = int64(1), patience
+}
+
+// whole is a number of an object, of either of the types that decoders give it.
+func whole(object map[string]any, field string, other int64) int64 {
+	switch v := object[field].(type) {
+	case int64:
+		return v
+	case float64:
+		return int64(v)
+	}
+	return other
 }

@@ -92,6 +92,7 @@ type Engine struct {
 
 	cluster   *cluster.Cluster
 	kubescape installation
+	deferred  *deferred // nil where all of Kubescape is there from the beginning
 	share     share
 
 	mu    sync.Mutex

@@ -60,7 +60,7 @@ func (e *Engine) fit(ctx context.Context, home string, coming bool) error {
 				"it has no %s", strings.Join(absent, ", no "))
 		}
 	}
-	if err := e.ready(ctx); err != nil {
+	if err := e.ready(ctx, slices.Concat(watchers, matchers)...); err != nil {
 		return unfit(fault.HintOf(err)+"; or uninstall it: then the run brings its own", "%w", err)
 	}
 	unserved, err := e.unserved(ctx)

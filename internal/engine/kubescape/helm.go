@@ -29,6 +29,7 @@ func (e *Engine) helm(ctx context.Context, namespace string) (*action.Configurat
 	flags := genericclioptions.NewConfigFlags(false)
 	flags.KubeConfig, flags.Namespace = &e.cluster.Kubeconfig, &namespace
 	flags.WrapConfigFn = func(c *rest.Config) *rest.Config {
+		c.QPS, c.Burst = e.cluster.Config.QPS, e.cluster.Config.Burst // by default it is 5 requests a second
 		c.Wrap(func(next http.RoundTripper) http.RoundTripper { return bound{ctx, next} })
 		return c
 	}

@@ -3,6 +3,7 @@ package kubescape
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/kubescape/storage/pkg/generated/clientset/versioned"
@@ -26,7 +27,8 @@ type installation struct {
 	found     bool
 }
 
-// installKubescape installs the chart and waits until all of it works.
+// installKubescape installs the chart and waits until what is not deferred of
+// it works.
 func (e *Engine) installKubescape(ctx context.Context, chart loaded, mounted bool) error {
 	values, err := chartValues(e.options.Window.Duration, mounted, e.options.Chart.Values)
 	if err != nil {
@@ -41,14 +43,18 @@ func (e *Engine) installKubescape(ctx context.Context, chart loaded, mounted boo
 	}
 	r := kubescapeRelease
 	r.chart, r.values, r.timeout = chart, values, e.options.InstallTimeout
-	r.render = eager{}
+	parts := slices.Concat(watchers, matchers)
+	if e.deferred != nil {
+		parts = watchers
+	}
+	r.render = eager{e.deferred}
 	_, err = e.install(ctx, r)
 	done(err)
 	if err != nil {
 		return err
 	}
 	done = e.progress.Step("wait for Kubescape")
-	err = e.ready(ctx)
+	err = e.ready(ctx, parts...)
 	done(err)
 	if err != nil {
 		return err
@@ -56,13 +62,18 @@ func (e *Engine) installKubescape(ctx context.Context, chart loaded, mounted boo
 	return e.meet(ctx)
 }
 
-// meet opens Kubescape's API and notes which images work for it.
+// meet opens Kubescape's API.
 func (e *Engine) meet(ctx context.Context) error {
 	client, err := versioned.NewForConfig(e.cluster.Config)
 	if err != nil {
 		return fmt.Errorf("opening Kubescape's API: %w", err)
 	}
 	e.kubescape.objects = objects.New(client, e.cluster.Client, e.kubescape.namespace, objects.Limits{})
+	return e.noteImages(ctx)
+}
+
+// noteImages notes which images work for Kubescape.
+func (e *Engine) noteImages(ctx context.Context) error {
 	pods, err := e.cluster.Client.CoreV1().Pods(e.kubescape.namespace).List(ctx, metav1.ListOptions{LabelSelector: component})
 	if err != nil {
 		return fault.New(fault.Infra, "", "looking at Kubescape's pods: %w", err)

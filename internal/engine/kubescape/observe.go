@@ -31,6 +31,7 @@ func (e *Engine) Observe(ctx context.Context, img source.Image) (record.Record, 
 	s := &sighting{engine: e, image: img, progress: e.progressOf(img)}
 	s.Options = e.options.Window
 	s.Seen, s.Progress, s.Ended = window.NewTracker(), s.progress, make(chan error, 1)
+	s.up = make(chan struct{})
 	rec := record.Record{Subject: img.Subject, Raw: map[string][]byte{}}
 	var read *catalog.Catalog
 	g, gctx := errgroup.WithContext(ctx)
@@ -41,6 +42,12 @@ func (e *Engine) Observe(ctx context.Context, img source.Image) (record.Record, 
 	g.Go(func() error { // without a database there is no need to go on
 		_, err := e.matcher(gctx)
 		return err
+	})
+	g.Go(func() error {
+		if err := come(gctx, s.up); err != nil {
+			return err
+		}
+		return e.complete(gctx)
 	})
 	g.Go(func() error { return s.watch(gctx) })
 	err := g.Wait()
@@ -114,7 +121,10 @@ func (s *sighting) watch(ctx context.Context) error {
 	defer s.forget()
 	done = s.progress.Step("observe")
 	s.Evidence.Engine = Name
-	err = s.Run(ctx, s.start)
+	err = s.Run(ctx, func(ctx context.Context) (time.Time, error) {
+		defer close(s.up)
+		return s.start(ctx)
+	})
 	if err == nil {
 		err = s.conclude(ctx)
 	}

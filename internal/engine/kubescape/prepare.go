@@ -54,7 +54,7 @@ func (e *Engine) make(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	e.cluster = c
+	e.cluster, e.deferred = c, newDeferred()
 	e.undoing("cluster "+c.Name, e.endCluster)
 
 	var chart loaded
@@ -81,13 +81,10 @@ func (e *Engine) make(ctx context.Context) error {
 		pulling, enough := context.WithCancel(gctx)
 		defer enough() // with Kubescape ready, the kubelet has pulled what it needs
 		g.Go(func() error {
-			if err := e.loadArchives(gctx, archives); err != nil {
-				return err
+			if come(gctx, fetched) != nil || chart.Chart == nil {
+				return nil // which is told by whoever knows why
 			}
-			if come(pulling, fetched) == nil && chart.Chart != nil {
-				e.pullAhead(pulling, chart)
-			}
-			return nil
+			return e.supply(gctx, pulling, chart, archives)
 		})
 		g.Go(func() error { return e.loadImages(gctx) })
 		done = e.progress.Step("boot control plane")
@@ -98,14 +95,18 @@ func (e *Engine) make(ctx context.Context) error {
 		}
 		g.Go(func() error {
 			done := e.progress.Step("wait for nodes")
-			err := c.WaitReady(gctx)
+			// A workload that may send nothing out cannot resolve a name either.
+			err := c.WaitReady(gctx, o.Packaged.given() || o.Pod.Network == "bridge")
 			done(err)
 			return err
 		})
-		if err := e.routed(gctx); err != nil {
+		if err := come(gctx, fetched, copied); err != nil {
 			return err
 		}
-		if err := come(gctx, fetched, copied); err != nil {
+		if err := e.makeDefinitions(gctx, chart.Chart); err != nil {
+			return err
+		}
+		if err := e.routed(gctx); err != nil {
 			return err
 		}
 		if err := c.Deliver(gctx, database); err != nil {
@@ -291,6 +292,14 @@ func (e *Engine) survey(ctx context.Context) error {
 	rooms, err := e.left(ctx)
 	if err != nil {
 		return fault.New(fault.Infra, "", "looking at the nodes: %w", err)
+	}
+	coming, err := e.reserved(ctx)
+	if err != nil {
+		return fault.New(fault.Infra, "", "looking at what Kubescape is still to get: %w", err)
+	}
+	for i := range rooms {
+		rooms[i].cpu -= coming.cpu
+		rooms[i].memory -= coming.memory
 	}
 	e.share = shareOf(e.options.Pod, min(e.options.Images, e.options.Parallel), rooms)
 	return e.makeSandbox(ctx)

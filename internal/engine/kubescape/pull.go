@@ -12,12 +12,41 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
-// pullAhead has the nodes pull what Kubescape's chart and the user's own
+// supply gives the nodes the images of Kubescape's watchers and of the user's
+// own workload while the control plane boots: those in archives, and the others
+// out of registries for as long as pulling lives.
+func (e *Engine) supply(ctx, pulling context.Context, chart loaded, archives []string) error {
+	kubescape, err := e.ownChart(ctx, chart)
+	if err != nil && ctx.Err() == nil {
+		e.progress.Note("nothing is pulled ahead: " + text(err.Error()))
+	}
+	soon, later := apart(kubescape)
+	archives, err = e.deferred.put(archives, later)
+	if err == nil {
+		err = e.loadArchives(ctx, archives)
+	}
+	if err == nil {
+		e.pullAhead(pulling, soon)
+	}
+	return err
+}
+
+// ownChart gives what Kubescape's chart will make.
+func (e *Engine) ownChart(ctx context.Context, chart loaded) ([]*unstructured.Unstructured, error) {
+	r := kubescapeRelease
+	var err error
+	if r.values, err = chartValues(e.options.Window.Duration, true, e.options.Chart.Values); err != nil {
+		return nil, err
+	}
+	return r.rendered(ctx, chart.path)
+}
+
+// pullAhead has the nodes pull what objects of Kubescape's and the user's own
 // workload will ask for, before the control plane is there to ask. It is a
 // head start and no more: what does not come is pulled again by the kubelet,
 // whose error is then the run's.
-func (e *Engine) pullAhead(ctx context.Context, chart loaded) {
-	names, err := e.asked(ctx, chart)
+func (e *Engine) pullAhead(ctx context.Context, kubescape []*unstructured.Unstructured) {
+	names, err := e.asked(ctx, kubescape)
 	if err != nil && ctx.Err() == nil {
 		e.progress.Note("not pulled ahead: " + text(err.Error()))
 	}
@@ -40,20 +69,13 @@ func (e *Engine) pullAhead(ctx context.Context, chart loaded) {
 	done(nil)
 }
 
-// asked lists the images that a run's pods will ask for, but for the subject's.
-// A chart of the user's that has yet to be fetched is left out.
-func (e *Engine) asked(ctx context.Context, chart loaded) ([]string, error) {
-	kubescape := kubescapeRelease
-	var err error
-	if kubescape.values, err = chartValues(e.options.Window.Duration, true, e.options.Chart.Values); err != nil {
-		return nil, err
-	}
-	objects, err := kubescape.rendered(ctx, chart.path)
-	if err != nil {
-		return nil, err
-	}
+// asked lists the images that these objects and the user's own workload will
+// ask for, but for the subject's. A chart of the user's that has yet to be
+// fetched is left out.
+func (e *Engine) asked(ctx context.Context, kubescape []*unstructured.Unstructured) ([]string, error) {
 	p := e.options.Packaged
 	var theirs []*unstructured.Unstructured
+	var err error
 	switch {
 	case len(p.Manifests) > 0:
 		theirs, err = readManifests(p.Manifests)
@@ -63,7 +85,7 @@ func (e *Engine) asked(ctx context.Context, chart loaded) ([]string, error) {
 			theirs, err = workload.rendered(ctx, p.Chart.Chart)
 		}
 	}
-	names := imagesIn(append(objects, theirs...))
+	names := imagesIn(slices.Concat(kubescape, theirs))
 	return slices.DeleteFunc(names, func(image string) bool {
 		return slices.ContainsFunc(e.options.Requested, func(subject string) bool { return sameRepository(image, subject) })
 	}), err

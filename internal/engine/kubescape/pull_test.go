@@ -47,17 +47,21 @@ spec: {containers: [{name: db, image: "postgres:17"}]}
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			e := &Engine{options: Options{Packaged: c.packaged, Requested: []string{"example.com/shop@sha256:0000000000000000000000000000000000000000000000000000000000000000"}}}
-			got, err := e.asked(t.Context(), loaded{path: testChart})
+			objects, err := e.ownChart(t.Context(), loaded{path: testChart})
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := e.asked(t.Context(), objects)
 			if err != nil || !slices.Equal(got, c.want) {
 				t.Errorf("got %q, %v; want %q", got, err, c.want)
 			}
 		})
 	}
 	e := &Engine{options: Options{Packaged: Packaged{Manifests: []string{filepath.Join(dir, "none.yaml")}}}}
-	if got, err := e.asked(t.Context(), loaded{path: testChart}); err == nil || !slices.Equal(got, kubescape) {
+	if got, err := e.asked(t.Context(), nil); err == nil || len(got) > 0 {
 		t.Errorf("without the manifests: %q, %v", got, err)
 	}
-	if _, err := e.asked(t.Context(), loaded{path: dir}); err == nil {
+	if _, err := e.ownChart(t.Context(), loaded{path: dir}); err == nil {
 		t.Error("a folder without a chart is no error")
 	}
 }

@@ -68,9 +68,9 @@ type final struct{ error }
 
 func (f final) Unwrap() error { return f.error }
 
-// ready waits until Kubescape can do its work: its API is served, its
-// workloads run, node-agent's tracers are there.
-func (e *Engine) ready(ctx context.Context) error {
+// ready waits until parts of Kubescape can do their work: storage's API is
+// served, node-agent's tracers are there, the others run.
+func (e *Engine) ready(ctx context.Context, parts ...string) error {
 	g, gctx := errgroup.WithContext(ctx)
 	wait := func(what string, look func(context.Context) (bool, string, error)) {
 		g.Go(func() error {
@@ -81,11 +81,16 @@ func (e *Engine) ready(ctx context.Context) error {
 			return fault.New(fault.Infra, whenUnready(what), "waiting for Kubescape: %w", e.explained(ctx, err))
 		})
 	}
-	wait("its API", e.apiAvailable)
-	for _, name := range []string{"storage", "kubevuln", "operator"} {
-		wait(name, func(ctx context.Context) (bool, string, error) { return e.deploymentReady(ctx, name) })
+	for _, part := range parts {
+		switch part {
+		case "node-agent":
+			wait(part, e.agentReady)
+			continue
+		case "storage":
+			wait("its API", e.apiAvailable)
+		}
+		wait(part, func(ctx context.Context) (bool, string, error) { return e.deploymentReady(ctx, part) })
 	}
-	wait("node-agent", e.agentReady)
 	return g.Wait()
 }
 
