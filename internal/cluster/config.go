@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
+	"slices"
 
 	"go.yaml.in/yaml/v3"
 	"sigs.k8s.io/kind/pkg/apis/config/defaults"
@@ -18,8 +18,8 @@ import (
 const apiVersion = "kind.x-k8s.io/v1alpha4"
 
 // configuration is the user's kind configuration with the run's settings: they
-// are added, and replace nothing but the name. mounted says whether the engine
-// can mount what is on this machine.
+// are added, and replace nothing of it but the name. mounted says whether the
+// engine can mount what is on this machine.
 func configuration(o Options, mounted bool) (*v1alpha4.Cluster, error) {
 	c := &v1alpha4.Cluster{TypeMeta: v1alpha4.TypeMeta{Kind: "Cluster", APIVersion: apiVersion}}
 	if len(bytes.TrimSpace(o.Config)) > 0 {
@@ -54,39 +54,29 @@ func configuration(o Options, mounted bool) (*v1alpha4.Cluster, error) {
 		c.KubeadmConfigPatches = append(c.KubeadmConfigPatches,
 			fmt.Sprintf("kind: KubeletConfiguration\napiVersion: kubelet.config.k8s.io/v1beta1\npodPidsLimit: %d\n", o.Pids))
 	}
-	quicken(c)
+	// The user's own come later and have the last word.
+	c.KubeadmConfigPatches = slices.Insert(c.KubeadmConfigPatches, 0, quick(c.Nodes))
 	return c, nil
 }
 
-// quicken lets the controller manager go to work at once. By its defaults it
-// asks the API server 20 times a second, too seldom for all of its controllers
-// to start in less than 5 s, and tries every 2 s for a lease that nobody else
-// wants. No pod is made before, kube-proxy's included.
+// quick lets the controller manager go to work at once. By its defaults it asks
+// the API server 20 times a second, too seldom for all of its controllers to
+// start in less than 5 s, and tries every 2 s for a lease that nobody else
+// wants. No pod is made before, kube-proxy's included. kind fits a patch that
+// names no version to any form of kubeadm's configuration.
 // https://kubernetes.io/docs/reference/command-line-tools-reference/kube-controller-manager
-func quicken(c *v1alpha4.Cluster) {
-	arguments := [][2]string{{"kube-api-qps", "500"}, {"kube-api-burst", "500"}}
+func quick(nodes []v1alpha4.Node) string {
 	managers := 0
-	for _, n := range c.Nodes {
+	for _, n := range nodes {
 		if n.Role == v1alpha4.ControlPlaneRole || n.Role == "" {
 			managers++
 		}
 	}
+	arguments := `"kube-api-qps": "500", "kube-api-burst": "500"`
 	if managers == 1 {
-		arguments = append(arguments, [2]string{"leader-elect", "false"})
+		arguments += `, "leader-elect": "false"`
 	}
-	// kubeadm's configuration has a map of them up to v1beta3, then a list. What
-	// kind does not use is left out.
-	var mapped, listed []string
-	for _, a := range arguments {
-		mapped = append(mapped, fmt.Sprintf(`{"op":"add","path":"/controllerManager/extraArgs/%s","value":"%s"}`, a[0], a[1]))
-		listed = append(listed, fmt.Sprintf(`{"op":"add","path":"/controllerManager/extraArgs/-","value":{"name":"%s","value":"%s"}}`, a[0], a[1]))
-	}
-	patch := func(version string, operations []string) v1alpha4.PatchJSON6902 {
-		return v1alpha4.PatchJSON6902{
-			Group: "kubeadm.k8s.io", Version: version, Kind: "ClusterConfiguration", Patch: "[" + strings.Join(operations, ",") + "]",
-		}
-	}
-	c.KubeadmConfigPatchesJSON6902 = append(c.KubeadmConfigPatchesJSON6902, patch("v1beta3", mapped), patch("v1beta4", listed))
+	return "kind: ClusterConfiguration\ncontrollerManager: {extraArgs: {" + arguments + "}}\n"
 }
 
 // parse reads a configuration as strictly as kind does.

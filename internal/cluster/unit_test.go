@@ -3,12 +3,13 @@ package cluster
 import (
 	"encoding/json"
 	"errors"
-	"path"
 	"reflect"
 	"strings"
 	"testing"
 
+	"go.yaml.in/yaml/v3"
 	"sigs.k8s.io/kind/pkg/apis/config/defaults"
+	"sigs.k8s.io/kind/pkg/apis/config/v1alpha4"
 
 	"github.com/vexxy/action/internal/fault"
 	"github.com/vexxy/action/internal/journal"
@@ -35,7 +36,7 @@ nodes:
 	if c.Name != "vexxy-"+someRun || c.Networking.PodSubnet != "10.9.0.0/16" || len(c.Nodes) != 2 {
 		t.Errorf("configuration: %+v", c)
 	}
-	if len(c.KubeadmConfigPatches) != 2 || !strings.Contains(c.KubeadmConfigPatches[1], "podPidsLimit: 9\n") {
+	if p := c.KubeadmConfigPatches; len(p) != 3 || p[0] != quick(c.Nodes) || p[1] != "kind: ClusterConfiguration" || !strings.Contains(p[2], "podPidsLimit: 9\n") {
 		t.Errorf("patches: %q", c.KubeadmConfigPatches)
 	}
 	if m := c.Nodes[0].ExtraMounts; len(m) != 2 || m[0].HostPath != "/a" || m[1].HostPath != "/host" || m[1].ContainerPath != "/node" || !m[1].Readonly {
@@ -49,53 +50,39 @@ nodes:
 	}
 
 	c, err = configuration(Options{RunID: someRun, NodeImage: "example/node:v2", Config: []byte(given)}, true)
-	if err != nil || c.Nodes[0].Image != "example/node:v2" || c.Nodes[1].Image != "example/node:v2" || len(c.KubeadmConfigPatches) != 1 {
+	if err != nil || c.Nodes[0].Image != "example/node:v2" || c.Nodes[1].Image != "example/node:v2" || len(c.KubeadmConfigPatches) != 2 {
 		t.Errorf("with a node image: %+v, %v", c, err)
 	}
-	if c, err = configuration(Options{RunID: someRun, Mounts: []Mount{{"/host", "/node", true}}}, false); err != nil || len(c.Nodes) != 1 || len(c.KubeadmConfigPatches) != 0 || len(c.Nodes[0].ExtraMounts) != 0 {
+	if c, err = configuration(Options{RunID: someRun, Mounts: []Mount{{"/host", "/node", true}}}, false); err != nil || len(c.Nodes) != 1 || len(c.KubeadmConfigPatches) != 1 || len(c.Nodes[0].ExtraMounts) != 0 {
 		t.Errorf("with nothing: %+v, %v", c, err)
 	}
 }
 
-// The controller manager waits for no lease where it is the only one. Each form
-// of kubeadm's configuration gets the arguments in its own way.
+// The controller manager waits for no lease where it is the only one. What kind
+// makes of the patch is for the tests with a cluster to say.
 func TestControllerManagerIsQuick(t *testing.T) {
-	const plane = "kind: Cluster\napiVersion: kind.x-k8s.io/v1alpha4\nnodes: [{role: control-plane}, {role: control-plane}, {role: worker}]\n"
+	plane, worker := v1alpha4.Node{Role: v1alpha4.ControlPlaneRole}, v1alpha4.Node{Role: v1alpha4.WorkerRole}
 	for name, row := range map[string]struct {
-		config string
-		lone   bool
-	}{"one": {"", true}, "two": {plane, false}} {
-		c, err := configuration(Options{RunID: someRun, Config: []byte(row.config)}, true)
-		if err != nil || len(c.KubeadmConfigPatchesJSON6902) != 2 {
-			t.Fatalf("%s: %+v, %v", name, c, err)
+		nodes []v1alpha4.Node
+		lone  bool
+	}{
+		"one": {[]v1alpha4.Node{plane}, true}, "one with a worker": {[]v1alpha4.Node{worker, {}}, true}, "two": {[]v1alpha4.Node{plane, plane, worker}, false},
+	} {
+		var got struct {
+			APIVersion, Kind  string
+			ControllerManager struct {
+				ExtraArgs map[string]string `yaml:"extraArgs"`
+			} `yaml:"controllerManager"`
 		}
-		for i, version := range []string{"v1beta3", "v1beta4"} {
-			p := c.KubeadmConfigPatchesJSON6902[i]
-			var operations []struct {
-				Op, Path string
-				Value    any
-			}
-			if err := json.Unmarshal([]byte(p.Patch), &operations); err != nil || p.Version != version || p.Group != "kubeadm.k8s.io" || p.Kind != "ClusterConfiguration" {
-				t.Fatalf("%s: %+v, %v", name, p, err)
-			}
-			got := map[string]any{}
-			for _, o := range operations {
-				argument, value := path.Base(o.Path), o.Value
-				if listed, ok := o.Value.(map[string]any); ok && argument == "-" {
-					argument, value = listed["name"].(string), listed["value"]
-				}
-				if o.Op != "add" || path.Dir(o.Path) != "/controllerManager/extraArgs" {
-					t.Errorf("%s: %+v", name, o)
-				}
-				got[argument] = value
-			}
-			want := map[string]any{"kube-api-qps": "500", "kube-api-burst": "500"}
-			if row.lone {
-				want["leader-elect"] = "false"
-			}
-			if !reflect.DeepEqual(got, want) {
-				t.Errorf("%s, %s: %v, want %v", name, version, got, want)
-			}
+		if err := yaml.Unmarshal([]byte(quick(row.nodes)), &got); err != nil {
+			t.Fatal(err)
+		}
+		want := map[string]string{"kube-api-qps": "500", "kube-api-burst": "500"}
+		if row.lone {
+			want["leader-elect"] = "false"
+		}
+		if got.APIVersion != "" || got.Kind != "ClusterConfiguration" || !reflect.DeepEqual(got.ControllerManager.ExtraArgs, want) {
+			t.Errorf("%s: %+v, want %v", name, got, want)
 		}
 	}
 }

@@ -14,6 +14,9 @@ import (
 func (w *Watch) live(ctx context.Context, ended error) (evidence.Stop, error) {
 	plan := w.Exercise
 	by, err := plan.Ready(ctx, w.Target)
+	if w.Settled != nil {
+		w.Settled()
+	}
 	switch {
 	case errors.Is(err, exercise.ErrNotReady):
 		w.Progress.Note(err.Error())

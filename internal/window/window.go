@@ -59,6 +59,10 @@ type Watch struct {
 	// that cannot be told any more. It has room for one.
 	Ended chan error
 
+	// Settled is called once the startup phase is over, whether the workload is
+	// ready or not. It may be nil.
+	Settled func()
+
 	// Evidence grows while the workload is watched.
 	Evidence evidence.Evidence
 

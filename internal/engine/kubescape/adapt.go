@@ -16,7 +16,7 @@ import (
 // adapter makes objects that a user describes fit a run. All of them go into
 // the sandbox and bear the run's marks, on pods as well. One container is the
 // observed one: it gets the run's image by its digest, its pods get the label
-// of the window, and there is one of them at a time.
+// of the window, and there is one of them where its kind has a number of them.
 type adapter struct {
 	labels, annotations map[string]string
 	// workload is the value of the label by which the observed pod is found.

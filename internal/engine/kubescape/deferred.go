@@ -30,7 +30,8 @@ type deferred struct {
 	turn     chan struct{}    // holds whoever starts it
 	archives []string         // of its images
 	parked   map[string]int64 // its Deployments, and how many pods each is to have
-	started  bool
+	over     bool             // it was started, or failed
+	err      error            // of that
 }
 
 func newDeferred() *deferred {
@@ -63,10 +64,12 @@ func apart(kubescape []*unstructured.Unstructured) (soon, later []*unstructured.
 	return soon, later
 }
 
-// put sets aside the archives that have nothing but images of these objects,
-// and gives the others.
-func (d *deferred) put(archives []string, later []*unstructured.Unstructured) ([]string, error) {
-	images := imagesIn(later)
+// put sets aside the archives that have nothing but images of the matchers, and
+// none of those that are wanted before, and gives the others.
+func (d *deferred) put(archives []string, later []*unstructured.Unstructured, wanted []string) ([]string, error) {
+	images := slices.DeleteFunc(imagesIn(later), func(image string) bool {
+		return slices.ContainsFunc(wanted, func(other string) bool { return sameRepository(image, other) })
+	})
 	var now []string
 	for _, file := range archives {
 		names, err := cluster.Names(file)
@@ -84,8 +87,8 @@ func (d *deferred) put(archives []string, later []*unstructured.Unstructured) ([
 	return now, nil
 }
 
-// complete starts what was deferred, for all images once, and waits until it is
-// ready. Who is cancelled leaves it to the next.
+// complete starts what was deferred, once for all images, and waits until it is
+// ready. Who is cancelled meanwhile leaves it to the next.
 func (e *Engine) complete(ctx context.Context) error {
 	d := e.deferred
 	if d == nil {
@@ -97,21 +100,34 @@ func (e *Engine) complete(ctx context.Context) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-	if d.started {
-		return nil
+	if d.over {
+		return d.err
 	}
 	done := e.progress.Step("start " + strings.Join(matchers, " and "))
-	err := e.unpark(ctx)
+	err := e.startMatchers(ctx)
 	done(err)
+	if context.Cause(ctx) == nil {
+		d.over, d.err = true, err
+	}
 	return err
 }
 
-func (e *Engine) unpark(ctx context.Context) error {
-	d := e.deferred
-	if err := e.loadArchives(ctx, d.archives); err != nil {
+func (e *Engine) startMatchers(ctx context.Context) error {
+	if err := e.loadArchives(ctx, e.deferred.archives); err != nil {
 		return err
 	}
-	d.archives = nil
+	if err := e.unpark(ctx); err != nil {
+		return err
+	}
+	if err := e.ready(ctx, matchers...); err != nil {
+		return err
+	}
+	return e.noteImages(ctx)
+}
+
+// unpark gives the parked Deployments their pods.
+func (e *Engine) unpark(ctx context.Context) error {
+	d := e.deferred
 	deployments := e.cluster.Client.AppsV1().Deployments(e.kubescape.namespace)
 	for _, name := range slices.Sorted(maps.Keys(d.parked)) {
 		patch := fmt.Appendf(nil, `{"spec":{"replicas":%d}}`, d.parked[name])
@@ -119,11 +135,7 @@ func (e *Engine) unpark(ctx context.Context) error {
 			return fault.New(fault.Infra, "", "starting %s: %w", name, err)
 		}
 	}
-	if err := e.ready(ctx, matchers...); err != nil {
-		return err
-	}
-	d.started = true
-	return e.noteImages(ctx)
+	return nil
 }
 
 // reserved is what the pods that are still to come ask for.

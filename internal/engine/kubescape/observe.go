@@ -31,7 +31,8 @@ func (e *Engine) Observe(ctx context.Context, img source.Image) (record.Record, 
 	s := &sighting{engine: e, image: img, progress: e.progressOf(img)}
 	s.Options = e.options.Window
 	s.Seen, s.Progress, s.Ended = window.NewTracker(), s.progress, make(chan error, 1)
-	s.up = make(chan struct{})
+	settled := make(chan struct{})
+	s.Settled = func() { close(settled) }
 	rec := record.Record{Subject: img.Subject, Raw: map[string][]byte{}}
 	var read *catalog.Catalog
 	g, gctx := errgroup.WithContext(ctx)
@@ -44,7 +45,7 @@ func (e *Engine) Observe(ctx context.Context, img source.Image) (record.Record, 
 		return err
 	})
 	g.Go(func() error {
-		if err := come(gctx, s.up); err != nil {
+		if err := come(gctx, settled); err != nil {
 			return err
 		}
 		return e.complete(gctx)
@@ -121,10 +122,7 @@ func (s *sighting) watch(ctx context.Context) error {
 	defer s.forget()
 	done = s.progress.Step("observe")
 	s.Evidence.Engine = Name
-	err = s.Run(ctx, func(ctx context.Context) (time.Time, error) {
-		defer close(s.up)
-		return s.start(ctx)
-	})
+	err = s.Run(ctx, s.start)
 	if err == nil {
 		err = s.conclude(ctx)
 	}

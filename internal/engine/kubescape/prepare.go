@@ -161,6 +161,10 @@ func (e *Engine) endCluster(ctx context.Context) error {
 	if !e.options.Retain {
 		return e.cluster.Delete(ctx)
 	}
+	// Whoever looks at it wants all of Kubescape, also of a run that ended early.
+	if err := e.unpark(ctx); err != nil {
+		e.progress.Note(err.Error())
+	}
 	if err := e.cluster.Support(ctx, e.options.SupportDir, e.options.Redact); err != nil {
 		e.progress.Note("collecting the support bundle: " + err.Error())
 	}

@@ -21,12 +21,16 @@ func (e *Engine) supply(ctx, pulling context.Context, chart loaded, archives []s
 		e.progress.Note("nothing is pulled ahead: " + text(err.Error()))
 	}
 	soon, later := apart(kubescape)
-	archives, err = e.deferred.put(archives, later)
+	wanted, err := e.asked(ctx, soon)
+	if err != nil && ctx.Err() == nil {
+		e.progress.Note("not pulled ahead: " + text(err.Error()))
+	}
+	archives, err = e.deferred.put(archives, later, wanted)
 	if err == nil {
 		err = e.loadArchives(ctx, archives)
 	}
 	if err == nil {
-		e.pullAhead(pulling, soon)
+		e.pullAhead(pulling, wanted)
 	}
 	return err
 }
@@ -41,15 +45,10 @@ func (e *Engine) ownChart(ctx context.Context, chart loaded) ([]*unstructured.Un
 	return r.rendered(ctx, chart.path)
 }
 
-// pullAhead has the nodes pull what objects of Kubescape's and the user's own
-// workload will ask for, before the control plane is there to ask. It is a
-// head start and no more: what does not come is pulled again by the kubelet,
-// whose error is then the run's.
-func (e *Engine) pullAhead(ctx context.Context, kubescape []*unstructured.Unstructured) {
-	names, err := e.asked(ctx, kubescape)
-	if err != nil && ctx.Err() == nil {
-		e.progress.Note("not pulled ahead: " + text(err.Error()))
-	}
+// pullAhead has the nodes pull images before the control plane is there to ask
+// for them. It is a head start and no more: what does not come is pulled again
+// by the kubelet, whose error is then the run's.
+func (e *Engine) pullAhead(ctx context.Context, names []string) {
 	if len(names) == 0 || ctx.Err() != nil {
 		return
 	}

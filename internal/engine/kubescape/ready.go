@@ -137,6 +137,9 @@ func (e *Engine) deploymentReady(ctx context.Context, name string) (bool, string
 		return false, "there is no such Deployment", nil
 	}
 	for _, d := range list.Items {
+		if d.Spec.Replicas != nil && *d.Spec.Replicas == 0 {
+			return false, "it is scaled to no pods", nil
+		}
 		if ok, state := rolledOut(d); !ok {
 			return false, state, nil
 		}

@@ -42,8 +42,7 @@ type sighting struct {
 	aside     []string // what runs the image unwatched, by its description
 	target    *target
 	agent     evidence.Agent
-	egress    chan string   // gets what is to be said of the network policy
-	up        chan struct{} // closed once the workload runs, or is known not to
+	egress    chan string // gets what is to be said of the network policy
 	stopWatch context.CancelFunc
 	// remove takes the workload out of the cluster.
 	remove func(context.Context) error

@@ -7,6 +7,7 @@ package objects
 
 import (
 	"cmp"
+	"slices"
 	"time"
 
 	"github.com/kubescape/storage/pkg/generated/clientset/versioned"
@@ -61,9 +62,8 @@ type Limits struct {
 	// Straggler is how long one of kubevuln's objects may be missing beside
 	// one that it stores later, before it counts as refused.
 	Straggler time.Duration
-	// Merge is how long nothing may have come of a report that kubevuln was
-	// asked for, until it is looked up whether storage merged that report
-	// before kubevuln could read it.
+	// Merge is the time between two looks at whether storage has merged the
+	// report that kubevuln is asked for.
 	Merge time.Duration
 	// Ailing is how long the API may give nothing but errors before no more is
 	// expected of it.
@@ -113,6 +113,12 @@ type Workload struct {
 func (w Workload) of(labels map[string]string) bool {
 	return labels[keyNamespace] == w.Namespace && labels[keyKind] == w.Kind && labels[keyName] == w.Name &&
 		labels[keyContainer] == w.Container && (w.Template == "" || labels[keyTemplate] == w.Template)
+}
+
+// single reports whether the workload has one pod and no more: runs scale these
+// kinds to one. The pods of others share one profile.
+func (w Workload) single() bool {
+	return slices.Contains([]string{"Deployment", "StatefulSet", "ReplicaSet", "Pod"}, w.Kind)
 }
 
 func (w Workload) String() string {

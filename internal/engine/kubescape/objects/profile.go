@@ -82,7 +82,7 @@ func pick(items []v1beta1.ContainerProfile, w Workload) (newest *v1beta1.Contain
 	case newest != nil:
 		return newest, unfinished(newest.Annotations[keyStatus], newest.Annotations[keyCompletion])
 	case reports > 0:
-		if reports > 1 || old > 0 || before(report.ObjectMeta, w.Since) || !sole(report) {
+		if reports > 1 || old > 0 || before(report.ObjectMeta, w.Since) || !w.single() || !sole(report) {
 			report = nil
 		}
 		return report, fmt.Sprintf("node-agent has posted %d reports, which storage has not merged yet: see storage's log", reports)
@@ -117,7 +117,7 @@ func profileOf(p *v1beta1.ContainerProfile) Profile {
 	status, completion := p.Annotations[keyStatus], p.Annotations[keyCompletion]
 	_, patterns := Observations(p, time.Time{})
 	got := Profile{Object: p, Evidence: evidence.Profile{
-		Name: text(p.Name), Status: text(status), Completion: text(completion),
+		Name: text(slug(p)), Status: text(status), Completion: text(completion),
 		Execs: len(p.Spec.Execs), Opens: len(p.Spec.Opens), Patterns: patterns,
 	}}
 	if err := flaw(p); err != nil {

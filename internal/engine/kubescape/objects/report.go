@@ -37,13 +37,14 @@ func slug(p *v1beta1.ContainerProfile) string {
 	return p.Name
 }
 
-// follow lets kubevuln be asked anew, by the profile's own name, where storage
-// has merged the report before kubevuln read it.
+// follow lets kubevuln be asked by the profile's own name once storage has merged
+// the report, as it may do before kubevuln reads that.
 func (h *hunt) follow(ctx context.Context) error {
 	merged := slug(h.profile)
-	if h.asks == merged || h.askedAt.IsZero() || time.Since(h.askedAt) < h.client.limits.Merge {
+	if h.asks == merged || time.Since(h.lookedAt) < h.client.limits.Merge {
 		return nil
 	}
+	h.lookedAt = time.Now()
 	_, err := h.client.api.ContainerProfiles(h.profile.Namespace).Get(ctx, h.asks, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
 		h.asks, h.askedAt = merged, time.Time{}

@@ -27,7 +27,7 @@ func TestSoleReportIsTheProfile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		begun := time.Now()
 		got, err := New(storage(t, soleReport(t)), nil, "kubescape", Limits{}).Profile(t.Context(), web)
-		if err != nil || !got.Whole() || got.Evidence.Opens != 5 || got.Object.Name != soleReport(t).Name || time.Since(begun) != 0 {
+		if err != nil || !got.Whole() || got.Evidence.Opens != 5 || got.Object.Name != soleReport(t).Name || got.Evidence.Name != realProfile(t).Name || time.Since(begun) != 0 {
 			t.Errorf("got %+v, %v after %s", got.Evidence, err, time.Since(begun))
 		}
 	})
@@ -42,17 +42,18 @@ func TestReportThatIsNotAll(t *testing.T) {
 		among []runtime.Object
 		want  Workload
 	}{
-		"there was one before":    {spoil: func(p *v1beta1.ContainerProfile) { p.Annotations[keyPrevious] = "2026-11-26 10:00:00 +0000 UTC" }},
-		"nobody knows":            {spoil: func(p *v1beta1.ContainerProfile) { delete(p.Annotations, keyPrevious) }},
-		"there is one to come":    {spoil: func(p *v1beta1.ContainerProfile) { p.Annotations[keyStatus] = statusReady }},
-		"failed":                  {spoil: func(p *v1beta1.ContainerProfile) { p.Annotations[keyStatus] = statusFailed }},
-		"partial":                 {spoil: func(p *v1beta1.ContainerProfile) { p.Annotations[keyCompletion] = completionPartial }},
-		"empty":                   {spoil: func(p *v1beta1.ContainerProfile) { p.Spec.Execs, p.Spec.Opens = nil, nil }},
-		"no workload":             {spoil: func(p *v1beta1.ContainerProfile) { delete(p.Annotations, keyWLID) }},
-		"of an earlier workload":  {want: since},
-		"beside another":          {among: []runtime.Object{func() runtime.Object { p := soleReport(t); p.Name = "web-7de1-4b2a-11"; return p }()}},
-		"beside a begun profile":  {among: []runtime.Object{profiled(t, statusReady, completionWhole)}},
-		"beside an older profile": {want: since, among: []runtime.Object{realProfile(t)}, spoil: func(p *v1beta1.ContainerProfile) { p.CreationTimestamp = metav1.NewTime(since.Since) }},
+		"there was one before":     {spoil: func(p *v1beta1.ContainerProfile) { p.Annotations[keyPrevious] = "2026-11-26 10:00:00 +0000 UTC" }},
+		"nobody knows":             {spoil: func(p *v1beta1.ContainerProfile) { delete(p.Annotations, keyPrevious) }},
+		"there is one to come":     {spoil: func(p *v1beta1.ContainerProfile) { p.Annotations[keyStatus] = statusReady }},
+		"failed":                   {spoil: func(p *v1beta1.ContainerProfile) { p.Annotations[keyStatus] = statusFailed }},
+		"partial":                  {spoil: func(p *v1beta1.ContainerProfile) { p.Annotations[keyCompletion] = completionPartial }},
+		"empty":                    {spoil: func(p *v1beta1.ContainerProfile) { p.Spec.Execs, p.Spec.Opens = nil, nil }},
+		"no workload":              {spoil: func(p *v1beta1.ContainerProfile) { delete(p.Annotations, keyWLID) }},
+		"of an earlier workload":   {want: since},
+		"beside another":           {among: []runtime.Object{func() runtime.Object { p := soleReport(t); p.Name = "web-7de1-4b2a-11"; return p }()}},
+		"beside a begun profile":   {among: []runtime.Object{profiled(t, statusReady, completionWhole)}},
+		"of a kind with many pods": {spoil: func(p *v1beta1.ContainerProfile) { p.Labels[keyKind] = "DaemonSet" }, want: Workload{Namespace: "demo", Kind: "DaemonSet", Name: "web", Container: "web"}},
+		"beside an older profile":  {want: since, among: []runtime.Object{realProfile(t)}, spoil: func(p *v1beta1.ContainerProfile) { p.CreationTimestamp = metav1.NewTime(since.Since) }},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			report := soleReport(t)
@@ -101,16 +102,22 @@ func TestScanOfAReport(t *testing.T) {
 	const ofReport = `{"args":{"name":"replicaset-web-5f8b68b8cc-web-7de1-4b2a-5d0e7f0c9a8b4d6e8f1a2b3c4d5e6f70","namespace":"demo"},"wlid":"wlid://cluster-bed/namespace-demo/deployment-web"}`
 	const ofProfile = `{"args":{"name":"replicaset-web-5f8b68b8cc-web-7de1-4b2a","namespace":"demo"},"wlid":"wlid://cluster-bed/namespace-demo/deployment-web"}`
 	for name, row := range map[string]struct {
-		there bool // when kubevuln reads it
+		looks int // how often it is still there
 		asked int32
 		body  string
 	}{
-		"read in time": {true, 1, ofReport}, "merged before it was read": {false, 2, ofProfile},
+		"read in time":                    {1 << 30, 1, ofReport},
+		"merged before kubevuln is asked": {0, 1, ofProfile},
+		"merged before kubevuln reads it": {1, 2, ofProfile},
 	} {
-		set := storage(t, report)
-		if !row.there {
-			set = storage(t, realProfile(t))
-		}
+		set := storage(t, report, realProfile(t))
+		looks := 0
+		set.PrependReactor("get", "containerprofiles", func(a clienttest.Action) (bool, runtime.Object, error) {
+			if looks++; a.(clienttest.GetAction).GetName() != report.Name || looks <= row.looks {
+				return false, nil, nil
+			}
+			return true, nil, apierrors.NewNotFound(schema.GroupResource{Resource: "containerprofiles"}, report.Name)
+		})
 		k, kube := serve(t, func(n int) int {
 			if int32(n) == row.asked {
 				full, filtered, sbom, vex := made(t)

@@ -67,6 +67,8 @@ type hunt struct {
 	stale   map[string]string
 	asked   error
 	askedAt time.Time
+	// lookedAt is when the report was last seen to be there.
+	lookedAt time.Time
 	// gapSince is when a document was first missing beside a later one.
 	gapSince time.Time
 }
