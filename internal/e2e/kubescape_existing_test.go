@@ -82,11 +82,12 @@ func (c standing) give(t *testing.T, image string) (ref string) {
 		}
 		w.CloseWithError(err)
 	}()
-	cmd := exec.CommandContext(t.Context(), "docker", "exec", "-i", c.name+"-control-plane",
-		"ctr", "--namespace", "k8s.io", "images", "import", "--digests", "--base-name", repository, "-")
-	cmd.Stdin = r
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("giving %s to the node: %v\n%s", image, err, out)
+	for _, args := range [][]string{{"import", "--base-name", repository, "-"}, {"tag", "--force", repository + ":fixture", ref}} {
+		cmd := exec.CommandContext(t.Context(), "docker", append([]string{"exec", "-i", c.name + "-control-plane", "ctr", "--namespace", "k8s.io", "images"}, args...)...)
+		cmd.Stdin = r
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("giving %s to the node: %v\n%s", image, err, out)
+		}
 	}
 	return ref
 }
