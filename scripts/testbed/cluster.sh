@@ -32,15 +32,19 @@ up() {
     echo "created=$created node=$ready dns=$(since)"
 }
 
+# in_node COMMAND...: containerd's client for images. It warns of the machine's
+# control groups at every call.
+in_node() { docker exec -i "$name-control-plane" ctr -n k8s.io images "$@" 2> >(grep -v 'support for cgroup v1' >&2); }
+
 # An image also gets its digest beside its tag, as after a pull. By `kind load`
 # the digest would be one of import-DATE, and that name would be in the pod's
 # status, in SBOMs and in the products of VEX documents.
 load_one() {
     local ref digest
-    docker exec -i "$name-control-plane" ctr -n k8s.io images import - < "$1" > /dev/null
+    in_node import - < "$1" > /dev/null
     ref=$(tar -xOf "$1" manifest.json | jq -r '.[0].RepoTags[0]')
-    digest=$(docker exec "$name-control-plane" ctr -n k8s.io images ls "name==$ref" | awk 'NR == 2 {print $3}')
-    docker exec "$name-control-plane" ctr -n k8s.io images tag --force "$ref" "${ref%:*}@$digest" > /dev/null
+    digest=$(in_node ls "name==$ref" < /dev/null | awk 'NR == 2 {print $3}')
+    in_node tag --force "$ref" "${ref%:*}@$digest" < /dev/null > /dev/null
     echo "loaded=$(since) $ref@$digest"
 }
 
