@@ -113,13 +113,19 @@ func (r *refusal) Error() string {
 
 func (r *refusal) Unwrap() error { return r.err }
 
+// maxLine is how much of a line is shown, in bytes.
+const maxLine = 400
+
 // lastLines gives the last lines of an output that say something, as one
-// printable line.
+// printable line. Of a long one the middle is left out: its end is the cause.
 func lastLines(output string, n int) string {
 	lines := sayings(output)
 	lines = lines[max(0, len(lines)-n):]
 	for i, l := range lines {
-		lines[i] = foreign.Text(l).Line(400)
+		if len(l) > maxLine {
+			l = l[:maxLine/4] + " … " + l[len(l)-maxLine/2:]
+		}
+		lines[i] = foreign.Text(l).Line(maxLine)
 	}
 	return strings.Join(lines, "; ")
 }

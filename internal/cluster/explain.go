@@ -59,8 +59,8 @@ func (c *Cluster) complaints(ctx context.Context) string {
 }
 
 // Lines that say nothing to a user: kubeadm's remarks and warnings on its own
-// progress, and the stack below its last word.
-var silent = regexp.MustCompile(`^([IW][0-9]{4} .*|no stack trace|\s+/.*\.(go|s):[0-9]+|[\w./*()-]+\.[\w.()*]+|\[[a-z-]+\] .*(Using|Creating|Generating|Writing).*)$`)
+// progress, the stack below its last word, and what containerd warns of.
+var silent = regexp.MustCompile(`^([IW][0-9]{4} .*|time="[^"]*" level=(debug|info|warning) .*|no stack trace|\s+/.*\.(go|s):[0-9]+|[\w./*()-]+\.[\w.()*]+|\[[a-z-]+\] .*(Using|Creating|Generating|Writing).*)$`)
 
 // sayings gives the lines of an output that say something.
 func sayings(output string) []string {

@@ -164,6 +164,23 @@ func TestHints(t *testing.T) {
 	}
 }
 
+// A full disk of the node, as containerd 2.3.4 tells of it: the cause is the end
+// of a long line, after a warning that is about something else.
+func TestRefusalOfAFullDisk(t *testing.T) {
+	const digest = "sha256:d0f9f55cfc32d4f92a93752c92ec805eedc9f421ed07797d32dbb405df0ef38c"
+	const mount = "/var/lib/containerd/tmpmounts/containerd-mount3604765598"
+	said := `time="2026-11-26T21:24:27Z" level=warning msg="DEPRECATION: The support for cgroup v1 is deprecated since containerd v2.2 and will be removed by no later than May 2029. Upgrade the host to use cgroup v2."
+ctr: failed to extract layer (application/vnd.docker.image.rootfs.diff.tar ` + digest + `) to overlayfs as "extract-281413700-Ft3C ` + digest + `": mount callback failed on ` + mount + ": write " + mount + `/usr/bin/operator: no space left on device
+`
+	got := (&refusal{"docker exec", errors.New("exit status 1"), said}).Error()
+	if !strings.HasPrefix(got, "running docker exec: exit status 1: ctr: failed to extract layer (") || !strings.HasSuffix(got, "/usr/bin/operator: no space left on device") || len(got) > 500 {
+		t.Errorf("got %q", got)
+	}
+	if hint := hintOf(got, "docker"); !strings.Contains(hint, "free disk space") {
+		t.Errorf("the hint is %q", hint)
+	}
+}
+
 // kubeadm's last words count, not its progress nor the stack below.
 func TestSayings(t *testing.T) {
 	said := `I0102 10:00:00.000000     123 initconfiguration.go:255] loading configuration
