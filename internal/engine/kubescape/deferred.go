@@ -113,9 +113,6 @@ func (e *Engine) complete(ctx context.Context) error {
 }
 
 func (e *Engine) startMatchers(ctx context.Context) error {
-	if err := e.loadArchives(ctx, e.deferred.archives); err != nil {
-		return err
-	}
 	if err := e.unpark(ctx); err != nil {
 		return err
 	}
@@ -125,9 +122,16 @@ func (e *Engine) startMatchers(ctx context.Context) error {
 	return e.noteImages(ctx)
 }
 
-// unpark gives the parked Deployments their pods.
+// unpark gives the parked Deployments their images and pods.
 func (e *Engine) unpark(ctx context.Context) error {
 	d := e.deferred
+	if len(d.parked) == 0 { // Kubescape was not installed, or as it is
+		return nil
+	}
+	if err := e.loadArchives(ctx, d.archives); err != nil {
+		return err
+	}
+	d.archives = nil
 	deployments := e.cluster.Client.AppsV1().Deployments(e.kubescape.namespace)
 	for _, name := range slices.Sorted(maps.Keys(d.parked)) {
 		patch := fmt.Appendf(nil, `{"spec":{"replicas":%d}}`, d.parked[name])

@@ -169,6 +169,10 @@ func TestCompleteTakesTurns(t *testing.T) {
 	if second := e.complete(t.Context()); second != first || len(client.Actions()) != asked {
 		t.Errorf("the second image gets %v after %d requests", second, len(client.Actions())-asked)
 	}
+	// A cluster that is kept although it never came up has nobody to ask.
+	if err := (&Engine{deferred: newDeferred(), cluster: &cluster.Cluster{}}).unpark(t.Context()); err != nil {
+		t.Errorf("where nothing was installed: %v", err)
+	}
 	if err := (&Engine{}).complete(t.Context()); err != nil {
 		t.Errorf("where nothing was deferred: %v", err)
 	}
